@@ -1,0 +1,63 @@
+# Everything is one command; `make` alone lists them.
+#
+# FUZZTIME   how long each fuzz target runs: 5s, with `make long` 10m
+# E2E_COUNT  how often `make long` repeats the end-to-end tests
+# GO         the go command
+
+GO        ?= go
+E2E_COUNT ?= 5
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+# The end-to-end tests and the static checks are sections of their own.
+UNIT_PACKAGES = $(shell $(GO) list ./... | grep -v '/e2e$$')
+
+.NOTPARALLEL:
+.PHONY: help build test long demo bench setup check unit fuzz e2e clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/xtokend
+	$(GO) build -o bin/xtokend ./cmd/xtokend
+
+test: setup check unit fuzz e2e ## install what the tests need and run all of them, minutes
+
+long: export FUZZTIME ?= 10m
+long: setup fuzz ## fuzz each target for FUZZTIME and repeat the end-to-end tests, hours
+	@echo '== end-to-end tests, $(E2E_COUNT) times'
+	$(GO) test -race -count=$(E2E_COUNT) -timeout 3h -v ./e2e
+
+demo: ## a throwaway Prosody with xtokend in front, to try by hand
+	@scripts/install-test-tools.sh prosody go-sendxmpp
+	@$(GO) run ./internal/cmd/demo
+
+bench: ## measure token verification
+	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
+
+setup: ## install Prosody, pyotp and the XMPP clients of the tests
+	@scripts/install-test-tools.sh prosody python3-pyotp go-sendxmpp node
+
+check: ## gofmt, go vet, staticcheck, go mod tidy
+	@echo '== gofmt'
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted >&2; exit 1; fi
+	@echo '== go vet'
+	@$(GO) vet ./...
+	@echo '== staticcheck'
+	@$(GO) run $(STATICCHECK) ./...
+	@echo '== go mod tidy'
+	@$(GO) mod tidy -diff
+
+unit: ## unit tests and command-line scripts, with the race detector
+	@echo '== unit tests and command-line scripts'
+	@$(GO) test -race $(UNIT_PACKAGES)
+
+fuzz: ## each fuzz target for FUZZTIME
+	@GO='$(GO)' scripts/fuzz.sh
+
+e2e: ## real clients through xtokend to a real Prosody
+	@echo '== end-to-end tests'
+	@$(GO) test -race -count=1 -timeout 20m ./e2e
+
+clean: ## remove what was built
+	rm -rf bin testdata/clients/node_modules

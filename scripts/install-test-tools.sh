@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# install-test-tools.sh TOOL...: installs the tools named that are missing, on
+# Debian 12. TOOL is the name of a Debian package, or "node" for the npm project
+# testdata/clients.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+  printf 'xtokend: error: %s\nxtokend: hint: %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    fail "these packages are missing: ${missing[*]}" \
+      "run as root: apt-get install --no-install-recommends ${missing[*]}"
+  fi
+}
+
+installed() {
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_packages() {
+  command -v apt-get >/dev/null ||
+    fail "these packages are missing: ${missing[*]}" \
+      "install them by this system's own means; only Debian's apt-get is known here"
+  echo "== installing ${missing[*]}"
+  as_root apt-get update --quiet=2
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" </dev/null
+  case " ${missing[*]} " in
+    *' prosody '*)
+      echo "Debian's package may have started a Prosody of its own, which nothing here uses:"
+      echo "'systemctl disable --now prosody' stops it."
+      ;;
+  esac
+}
+
+# @xmpp/client 0.14 needs Node 20.10, which Debian 12 does not have.
+install_clients() {
+  command -v npm >/dev/null ||
+    fail 'npm was not found' 'install Node.js 20.10 or later, with npm, and run this again'
+  node -e '
+    const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit(major > 20 || (major === 20 && minor >= 10) ? 0 : 1);' ||
+    fail "Node.js $(node --version) is too old" 'install Node.js 20.10 or later'
+  local stamp=testdata/clients/node_modules/.package-lock.json
+  if [ ! -e "$stamp" ] || [ testdata/clients/package-lock.json -nt "$stamp" ]; then
+    echo '== installing the npm project testdata/clients'
+    npm ci --prefix testdata/clients --no-audit --no-fund --loglevel=error
+  fi
+}
+
+missing=()
+clients=false
+for tool in "$@"; do
+  if [ "$tool" = node ]; then
+    clients=true
+  elif ! installed "$tool"; then
+    missing+=("$tool")
+  fi
+done
+if [ ${#missing[@]} -gt 0 ]; then install_packages; fi
+if $clients; then install_clients; fi
