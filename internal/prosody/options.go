@@ -1,0 +1,155 @@
+package prosody
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+)
+
+// Options says how a throwaway server differs from the stock one. The zero
+// value of every field but Dir is useful.
+type Options struct {
+	// Dir keeps configuration, data, certificates and log. It must exist and be
+	// writable; the caller removes it.
+	Dir string
+
+	// Domain is the served domain. Empty: example.org.
+	Domain string
+
+	// NoComponent leaves the component link's host out.
+	NoComponent bool
+
+	// NotAdmin leaves the component out of the domain's admins.
+	NotAdmin bool
+
+	// TLS gives the client port a certificate and opens a port for direct TLS.
+	// The certificate is signed by a fresh authority, see [Server.CAFile].
+	// Without it Prosody offers STARTTLS all the same, but cannot do it.
+	TLS bool
+
+	// PasswordHash is Prosody's password_hash, "SHA-1" or "SHA-256". Empty:
+	// Prosody's own default, SHA-1.
+	PasswordHash string
+
+	// PlainStorage keeps passwords as they are (internal_plain). SCRAM then
+	// uses another salt at each login.
+	PlainStorage bool
+
+	// Register lets loopback make accounts in-band (XEP-0077).
+	Register bool
+
+	// GlobalLines stand before the first host, HostLines inside the domain's
+	// host, MoreHosts at the end of the configuration. All are Lua.
+	GlobalLines, HostLines, MoreHosts string
+}
+
+func (o Options) domain() string {
+	if o.Domain == "" {
+		return "example.org"
+	}
+	return o.Domain
+}
+
+// modules are those of a stock installation that chat clients need, and the
+// account commands for the component link.
+var modules = []string{
+	"posix", "roster", "saslauth", "tls", "disco", "carbons", "pep", "private",
+	"blocklist", "vcard4", "vcard_legacy", "bookmarks", "version", "uptime",
+	"time", "ping", "smacks", "csi_simple", "mam", "limits", "admin_adhoc",
+}
+
+func (o Options) config(s *Server) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+
+	// Prosody refuses to run as root unless it is told to, see its doc/root.
+	line("run_as_root = %t", os.Geteuid() == 0)
+	line("data_path = %s", quote(s.file("data")))
+	line("certificates = %s", quote(s.file("certs")))
+	line("log = { { levels = { min = \"info\" }, to = \"file\", filename = %s } }", quote(s.file("prosody.log")))
+	enabled := modules
+	if o.Register {
+		enabled = append(enabled[:len(enabled):len(enabled)], "register_ibr")
+		line("allow_registration = true; allowlist_registration_only = true")
+		line("registration_allowlist = { \"127.0.0.0/8\" }")
+	}
+	line("modules_enabled = { %s }", quoteAll(enabled))
+	line("s2s_ports = {}")
+	line("c2s_interfaces = { %s }", quote(s.host))
+	line("c2s_ports = { %s }", port(s.C2S))
+	line("c2s_direct_tls_ports = { %s }", port(s.DirectTLS))
+	line("component_interfaces = { %s }", quote(s.host))
+	line("component_ports = { %s }", port(s.Component))
+	line("c2s_require_encryption = false")
+	line("limits = { c2s = { rate = \"10mb/s\" } }")
+	line("gc = { mode = \"generational\" }")
+	line("network_settings = { nagle = false }")
+	if o.PlainStorage {
+		line("authentication = \"internal_plain\"")
+	} else {
+		line("authentication = \"internal_hashed\"")
+	}
+	if o.PasswordHash != "" {
+		line("password_hash = %s", quote(o.PasswordHash))
+	}
+	if o.TLS {
+		files := fmt.Sprintf("{ certificate = %s; key = %s }", quote(s.file("certs/server.crt")), quote(s.file("certs/server.key")))
+		line("ssl = %s", files)
+		line("c2s_direct_tls_ssl = %s", files)
+	}
+	line("%s", o.GlobalLines)
+
+	line("VirtualHost %s", quote(s.Domain))
+	if !o.NotAdmin && !o.NoComponent {
+		line("admins = { %s }", quote(s.ComponentName))
+	}
+	line("%s", o.HostLines)
+	line("Component %s \"muc\"", quote(s.Rooms))
+	line("modules_enabled = { \"muc_mam\" }")
+	line("restrict_room_creation = false")
+	if !o.NoComponent {
+		line("Component %s", quote(s.ComponentName))
+		line("component_secret = %s", quote(s.ComponentSecret))
+	}
+	line("%s", o.MoreHosts)
+	return b.String()
+}
+
+// quote writes s as a Lua string. All that comes here is a path, a domain or a
+// number, so Go's escapes are Lua's.
+func quote(s string) string { return fmt.Sprintf("%q", s) }
+
+func quoteAll(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = quote(s)
+	}
+	return strings.Join(quoted, "; ")
+}
+
+func port(address string) string {
+	_, p, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	return p
+}
+
+// loopbackHost picks an address of 127.0.0.0/8, all of which is this machine's
+// own. Servers started side by side thus never meet on a port.
+func loopbackHost() string {
+	var r [3]byte
+	rand.Read(r[:])
+	return net.IPv4(127, r[0], r[1], 1+r[2]%254).String()
+}
+
+func freeAddress(host string) (string, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return "", fmt.Errorf("prosody: find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
