@@ -201,12 +201,23 @@ func (s *Server) Stop(ctx context.Context) error {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	select {
-	case <-p.exited:
-		return nil
-	case <-ctx.Done():
-		s.Kill()
-		return fmt.Errorf("prosody: did not end on SIGTERM: %w", ctx.Err())
+	// A signal that comes just before Prosody waits for events is looked at only
+	// after the next event, so make some.
+	wake := time.NewTicker(100 * time.Millisecond)
+	defer wake.Stop()
+	for {
+		select {
+		case <-p.exited:
+			return nil
+		case <-wake.C:
+			var d net.Dialer
+			if c, err := d.DialContext(ctx, "tcp", s.C2S); err == nil {
+				c.Close()
+			}
+		case <-ctx.Done():
+			s.Kill()
+			return fmt.Errorf("prosody: did not end on SIGTERM: %w", ctx.Err())
+		}
 	}
 }
 
