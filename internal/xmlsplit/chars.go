@@ -1,0 +1,59 @@
+package xmlsplit
+
+// class is a set of the roles that a byte can have in XML 1.0. A byte above
+// 0x7F is part of some UTF-8 sequence and counts as a letter.
+type class uint8
+
+const (
+	space     class = 1 << iota // S: space, tab, CR, LF
+	nameStart                   // NameStartChar
+	nameByte                    // NameChar
+	textStop                    // markup in text, or forbidden there
+	valueStop                   // the same in the value of an attribute
+	digit
+	hexDigit
+)
+
+var classes = func() (t [256]class) {
+	for c := range t {
+		b := byte(c)
+		switch {
+		case b == ' ' || b == '\t' || b == '\r' || b == '\n':
+			t[c] |= space
+		case b < ' ':
+			t[c] |= textStop | valueStop
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b == '_', b == ':', b >= 0x80:
+			t[c] |= nameStart | nameByte
+		case b >= '0' && b <= '9':
+			t[c] |= nameByte | digit | hexDigit
+		case b == '-' || b == '.':
+			t[c] |= nameByte
+		case b == '<' || b == '&':
+			t[c] |= textStop | valueStop
+		case b == '\'' || b == '"':
+			t[c] |= valueStop
+		}
+		if b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F' {
+			t[c] |= hexDigit
+		}
+	}
+	return t
+}()
+
+func is(b byte, c class) bool { return classes[b]&c != 0 }
+
+// skip returns the index of the first byte of p from i on that is not in c.
+func skip(p []byte, i int, c class) int {
+	for i < len(p) && classes[p[i]]&c != 0 {
+		i++
+	}
+	return i
+}
+
+// skipTo returns the index of the first byte of p from i on that is in c.
+func skipTo(p []byte, i int, c class) int {
+	for i < len(p) && classes[p[i]]&c == 0 {
+		i++
+	}
+	return i
+}
