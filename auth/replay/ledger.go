@@ -20,7 +20,7 @@ type account struct {
 	byStep  map[int64][][32]byte
 	lowest  int64 // no use of a lower step is held
 	spare   [][][32]byte
-	floor   int64 // highest step that was let go
+	floor   int64 // highest step that was let go, or noFloor
 	through map[string]int64
 	// No revocation through a lower step is held.
 	lowestThrough int64
@@ -28,6 +28,8 @@ type account struct {
 
 // Enough for a busy minute, so that a small site never grows the map; a larger one pays for what it uses.
 const initialUses = 4096
+
+const noFloor = math.MinInt64
 
 func newLedger(max int) *ledger {
 	if max <= 0 {
@@ -43,7 +45,7 @@ func (l *ledger) account(domain string) *account {
 			ids:           make(map[[32]byte]struct{}, min(initialUses, l.max)),
 			byStep:        make(map[int64][][32]byte),
 			lowest:        math.MaxInt64,
-			floor:         math.MinInt64,
+			floor:         noFloor,
 			through:       make(map[string]int64),
 			lowestThrough: math.MaxInt64,
 		}
@@ -113,17 +115,30 @@ func (l *ledger) revoke(r *Revocation) (kept bool, err error) {
 	if r.Through <= a.floor {
 		return false, nil
 	}
-	through, known := a.through[r.Address]
-	if !known && l.revoked >= l.max {
+	if _, known := a.through[r.Address]; !known && l.revoked >= l.max {
 		return false, ErrFull
 	}
-	if !known {
-		l.revoked++
-		through = math.MinInt64
-	}
-	a.through[r.Address] = max(through, r.Through)
-	a.lowestThrough = min(a.lowestThrough, r.Through)
+	l.keepRevocation(a, r.Address, r.Through)
 	return true, nil
+}
+
+func (l *ledger) keepRevocation(a *account, address string, through int64) {
+	if held, known := a.through[address]; !known {
+		l.revoked++
+	} else {
+		through = max(through, held)
+	}
+	a.through[address] = through
+	a.lowestThrough = min(a.lowestThrough, through)
+}
+
+// floors returns the floor of each domain.
+func (l *ledger) floors() map[string]int64 {
+	floors := make(map[string]int64, len(l.domains))
+	for domain, a := range l.domains {
+		floors[domain] = a.floor
+	}
+	return floors
 }
 
 // release lets go of what no window from first on can hold. Each use is deleted once, and the steps are looked through

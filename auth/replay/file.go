@@ -1,0 +1,185 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// FileOptions are the settings of a [File]; the zero value is usable.
+type FileOptions struct {
+	Max    int              // as in MemoryOptions
+	Now    func() time.Time // asked once, when the file is opened; nil: time.Now
+	BootID string           // identifies this run of the machine; empty: read from the kernel (Linux)
+
+	// LockTimeout is how long OpenFile waits for another process that has the file open; 0: one second.
+	LockTimeout time.Duration
+}
+
+const defaultLockTimeout = time.Second
+
+// File is a [Store] in a bbolt file, which only one process can have open. A use is on disk before it is answered, so a
+// token that was used is refused after kill -9. All records are in memory too: only writing waits for the disk.
+//
+// If earlier uses may have been lost, tokens that could have been among them are refused with [ErrLost] for about a
+// minute: when the file is damaged, or was not closed before another boot of the machine, since a disk may lose in a
+// power failure what it said it had written. A missing file is a new store. [File.Lost] tells what has happened.
+//
+// A commit that fails, for want of room, say, refuses the uses that were part of it; later ones are tried again.
+type File struct {
+	path string
+	lost string
+
+	mu      sync.Mutex // a leaf: never held over I/O
+	ledger  *ledger
+	queue   []*pending
+	floors  map[string]int64 // of each domain, as on disk
+	closing bool
+	broken  error // the file was found damaged while in use; nothing is accepted any more
+
+	wake      chan struct{} // holds a token while the queue may have something, or the store closes
+	done      chan struct{} // closed when the committer has ended
+	closeOnce sync.Once
+	closeErr  error
+
+	db *bbolt.DB // the committer's, once it runs
+	// db's file, to unlock it when db can no longer be closed, and what it was when it was opened.
+	opened     *os.File
+	openedInfo os.FileInfo
+}
+
+var _ Store = (*File)(nil)
+
+// OpenFile opens the store at path, and makes the file, with mode 0600, if there is none. A damaged file is renamed, to
+// its name with the time and ".damaged" behind it, and a new one made. It fails if another process has the file open.
+func OpenFile(path string, o FileOptions) (*File, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.LockTimeout <= 0 {
+		o.LockTimeout = defaultLockTimeout
+	}
+	if o.BootID == "" {
+		o.BootID = kernelBootID()
+	}
+	f := &File{
+		path:   path,
+		ledger: newLedger(o.Max),
+		wake:   make(chan struct{}, 1),
+		done:   make(chan struct{}),
+	}
+	if err := f.open(o); err != nil {
+		return nil, err
+	}
+	f.floors = f.ledger.floors()
+	go f.commitLoop()
+	return f, nil
+}
+
+// kernelBootID returns "" where there is none to be had; then every unclean end counts as one before another boot.
+func kernelBootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
+// Lost says, for the log, why earlier uses may be unknown and so tokens are refused for about a minute after OpenFile.
+// It is empty if nothing was lost.
+func (f *File) Lost() string { return f.lost }
+
+// Use implements [Store]. When the context ends first, the use may still be recorded; its token is to be refused.
+func (f *File) Use(ctx context.Context, u Use) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	if err := f.usable(); err != nil {
+		f.mu.Unlock()
+		return err
+	}
+	if err := f.ledger.use(&u); err != nil {
+		f.mu.Unlock()
+		return err
+	}
+	p := &pending{use: &u, done: make(chan error, 1)}
+	f.queue = append(f.queue, p)
+	f.mu.Unlock()
+	return f.wait(ctx, p)
+}
+
+// Revoke implements [Store].
+func (f *File) Revoke(ctx context.Context, r Revocation) error {
+	f.mu.Lock()
+	if err := f.usable(); err != nil {
+		f.mu.Unlock()
+		return err
+	}
+	kept, err := f.ledger.revoke(&r)
+	if err != nil || !kept {
+		f.mu.Unlock()
+		return err
+	}
+	p := &pending{revocation: &r, done: make(chan error, 1)}
+	f.queue = append(f.queue, p)
+	f.mu.Unlock()
+	return f.wait(ctx, p)
+}
+
+// usable is called with f.mu held.
+func (f *File) usable() error {
+	if f.closing {
+		return ErrClosed
+	}
+	return f.broken
+}
+
+func (f *File) wait(ctx context.Context, p *pending) error {
+	f.signal()
+	select {
+	case err := <-p.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("replay: %s: waiting for the disk: %w", f.path, ctx.Err())
+	}
+}
+
+func (f *File) signal() {
+	select {
+	case f.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Close records what waits, marks the file as cleanly closed and gives it free. It may be called more than once.
+func (f *File) Close() error {
+	f.closeOnce.Do(func() {
+		f.mu.Lock()
+		f.closing = true
+		f.mu.Unlock()
+		f.signal()
+		<-f.done
+		f.closeErr = f.shut()
+	})
+	return f.closeErr
+}
+
+// shut runs after the committer has ended.
+func (f *File) shut() error {
+	if f.broken != nil {
+		// A panic may have left the database's locks held, so it cannot be closed; its file can.
+		return errors.Join(f.broken, f.opened.Close())
+	}
+	err := guard(func() error { return f.db.Update(func(tx *bbolt.Tx) error { return markClean(tx, true) }) })
+	if errors.Is(err, errDamaged) {
+		return errors.Join(err, f.opened.Close())
+	}
+	return errors.Join(err, f.db.Close())
+}

@@ -1,0 +1,5 @@
+package replay_test
+
+import "os"
+
+func runChild() { _ = os.Args }
