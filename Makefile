@@ -2,6 +2,7 @@
 #
 # FUZZTIME   how long each fuzz target runs: 5s, with `make long` 10m
 # E2E_COUNT  how often `make long` repeats the end-to-end tests
+# DEMO_ONCE  not empty: `make demo` ends after the exchange
 # GO         the go command
 
 GO        ?= go
@@ -27,9 +28,9 @@ long: setup fuzz ## fuzz each target for FUZZTIME and repeat the end-to-end test
 	@echo '== end-to-end tests, $(E2E_COUNT) times'
 	$(GO) test -race -count=$(E2E_COUNT) -timeout 3h -v ./e2e
 
-demo: ## a throwaway Prosody with xtokend in front, to try by hand
+demo: build ## a throwaway Prosody with xtokend in front, to try by hand
 	@scripts/install-test-tools.sh prosody go-sendxmpp
-	@$(GO) run ./internal/cmd/demo
+	@$(GO) run ./internal/cmd/demo $(if $(DEMO_ONCE),-once)
 
 bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...

@@ -32,7 +32,7 @@ install_packages() {
   echo "== installing ${missing[*]}"
   as_root apt-get update --quiet=2
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" </dev/null
+    apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" </dev/null >/dev/null
   case " ${missing[*]} " in
     *' prosody '*)
       echo "Debian's package may have started a Prosody of its own, which nothing here uses:"

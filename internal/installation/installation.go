@@ -1,0 +1,134 @@
+// Package installation makes the files of a throwaway xtokend in front of a
+// throwaway Prosody, for tests and for trying things out.
+package installation
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/BurntSushi/toml"
+
+	"xtokend/internal/prosody"
+)
+
+// Installation is what is chosen for an xtokend. Fields without a word on their
+// zero value must be set; after [New] they are.
+type Installation struct {
+	Dir       string // of all its files
+	Prosody   *prosody.Server
+	StartTLS  string // host:port for clients that begin in the clear
+	DirectTLS string // host:port
+
+	OTPSeed, TokenSecret string // the only key
+	AccountSecret        string
+
+	Skew             int      // steps
+	IssuerTimezone   string   // empty: none
+	Takeover         bool     // of accounts that exist
+	Protected        []string // localparts; nil: none
+	ComponentAddress string   // host:port
+	LogLevel         string
+}
+
+// New returns an installation with fresh secrets and the default settings, on
+// free ports of host, which must be a loopback address. It writes a certificate
+// for the domain and for host to dir.
+func New(dir string, server *prosody.Server, host net.IP) (*Installation, error) {
+	i := &Installation{
+		Dir:              dir,
+		Prosody:          server,
+		OTPSeed:          randomBase32(20),
+		TokenSecret:      randomBase32(32),
+		AccountSecret:    randomBase32(32),
+		Skew:             1,
+		ComponentAddress: server.Component,
+		LogLevel:         "info",
+	}
+	for _, address := range []*string{&i.StartTLS, &i.DirectTLS} {
+		var err error
+		if *address, err = freeAddress(host); err != nil {
+			return nil, err
+		}
+	}
+	if err := i.writeCertificate(host); err != nil {
+		return nil, fmt.Errorf("installation: make a certificate: %w", err)
+	}
+	return i, nil
+}
+
+// WriteSettings writes xtokend.toml and returns its path.
+func (i *Installation) WriteSettings() (path string, err error) {
+	protected := i.Protected
+	if protected == nil {
+		protected = []string{}
+	}
+	settings := map[string]any{
+		"listen": []string{"xmpp://" + i.StartTLS, "xmpps://" + i.DirectTLS},
+		"tls": map[string]any{
+			"certificate": i.file(certificateFile),
+			"key":         i.file(keyFile),
+		},
+		"domain": []map[string]any{{
+			"name":            i.Prosody.Domain,
+			"skew":            i.Skew,
+			"issuer_timezone": i.IssuerTimezone,
+			"upstream":        "server",
+			"key": []map[string]any{{
+				"otp_seed":     i.OTPSeed,
+				"token_secret": i.TokenSecret,
+			}},
+			"server": map[string]any{
+				"addresses":      []string{i.Prosody.C2S},
+				"tls":            "none",
+				"accounts":       "component",
+				"account_secret": i.AccountSecret,
+				"takeover":       i.Takeover,
+				"protected":      protected,
+			},
+			"component": map[string]any{
+				"address": i.ComponentAddress,
+				"name":    i.Prosody.ComponentName,
+				"secret":  i.Prosody.ComponentSecret,
+				"tls":     "none",
+			},
+		}},
+		"replay": map[string]any{"store": "file", "path": i.file("replay.db")},
+		"log":    map[string]any{"level": i.LogLevel},
+	}
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).Encode(settings); err != nil {
+		return "", fmt.Errorf("installation: %w", err)
+	}
+	path = i.file("xtokend.toml")
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		return "", fmt.Errorf("installation: %w", err)
+	}
+	return path, nil
+}
+
+// Secrets are the texts that nothing may show.
+func (i *Installation) Secrets() []string {
+	return []string{i.OTPSeed, i.TokenSecret, i.AccountSecret, i.Prosody.ComponentSecret}
+}
+
+func (i *Installation) file(name string) string { return filepath.Join(i.Dir, name) }
+
+func randomBase32(length int) string {
+	random := make([]byte, length)
+	rand.Read(random)
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)
+}
+
+func freeAddress(host net.IP) (string, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(host.String(), "0"))
+	if err != nil {
+		return "", fmt.Errorf("installation: find a free port: %w", err)
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
