@@ -1,0 +1,114 @@
+package component
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// attempts bounds the failed attempts to authenticate of each address and each
+// user. Its lock is a leaf.
+type attempts struct {
+	ipv6Prefix int
+	now        func() time.Time
+	addresses  *buckets[netip.Prefix]
+	users      *buckets[string]
+}
+
+func newAttempts(l Limits, now func() time.Time) *attempts {
+	return &attempts{
+		ipv6Prefix: l.IPv6Prefix,
+		now:        now,
+		addresses:  newBuckets[netip.Prefix](l.FailedPerMinutePerAddress),
+		users:      newBuckets[string](l.FailedPerMinutePerUser),
+	}
+}
+
+// wait is how long the address must wait before its next attempt is looked at;
+// zero if it need not.
+func (a *attempts) wait(address netip.Addr) time.Duration {
+	return a.addresses.wait(addressPrefix(address, a.ipv6Prefix), a.now())
+}
+
+// waitUser is like wait, for a user's bare JID.
+func (a *attempts) waitUser(user string) time.Duration { return a.users.wait(user, a.now()) }
+
+// countsUsers says whether waitUser can ever be more than zero.
+func (a *attempts) countsUsers() bool { return a.users != nil }
+
+// failed counts one failed attempt. The user is "" if none was named.
+func (a *attempts) failed(address netip.Addr, user string) {
+	now := a.now()
+	a.addresses.take(addressPrefix(address, a.ipv6Prefix), now)
+	if user != "" {
+		a.users.take(user, now)
+	}
+}
+
+// bucketsMax bounds the number of keys that are remembered. When it is reached
+// those that have recovered are forgotten, and if that is not enough all are:
+// a limit that forgets is better than a memory that grows.
+const bucketsMax = 1 << 17
+
+// buckets holds a token bucket for each key that has failed lately. A nil
+// *buckets limits nothing.
+type buckets[K comparable] struct {
+	perMinute int
+
+	mu    sync.Mutex
+	byKey map[K]*rate.Limiter
+}
+
+func newBuckets[K comparable](perMinute int) *buckets[K] {
+	if perMinute <= 0 {
+		return nil
+	}
+	return &buckets[K]{perMinute: perMinute, byKey: make(map[K]*rate.Limiter)}
+}
+
+func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.byKey[key]
+	if l == nil {
+		return 0
+	}
+	missing := 1 - l.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(missing * float64(time.Minute) / float64(b.perMinute))
+}
+
+func (b *buckets[K]) take(key K, now time.Time) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.byKey[key]
+	if l == nil {
+		if len(b.byKey) >= bucketsMax {
+			b.forget(now)
+		}
+		l = rate.NewLimiter(rate.Limit(float64(b.perMinute)/60), b.perMinute)
+		b.byKey[key] = l
+	}
+	l.AllowN(now, 1)
+}
+
+func (b *buckets[K]) forget(now time.Time) {
+	for key, l := range b.byKey {
+		if l.TokensAt(now) >= float64(b.perMinute) {
+			delete(b.byKey, key)
+		}
+	}
+	if len(b.byKey) >= bucketsMax {
+		clear(b.byKey)
+	}
+}

@@ -1,0 +1,180 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	msasl "mellium.im/sasl"
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stream"
+
+	"xtokend/auth"
+	"xtokend/internal/element"
+	"xtokend/sasl"
+)
+
+// authenticate reads elements until the client has proved who it is and the
+// upstream has taken it (RFC 6120 §6.4). Each failed attempt is answered; the
+// error is what ends the stream.
+func (s *session) authenticate(ctx context.Context) error {
+	waiting := "" // the mechanism whose empty challenge is unanswered
+	for {
+		e, err := s.nextElement()
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.Name.Space == nsTLS && e.Name.Local == "starttls":
+			waiting = ""
+			if err := s.startTLS(ctx); err != nil {
+				return err
+			}
+			continue
+		case e.Name.Space == nsSASL && e.Name.Local == "auth" && s.failures >= s.front.limits.AuthAttempts:
+			return fail(stream.PolicyViolation, "too many failed attempts")
+		case e.Name.Space == nsSASL && (e.Name.Local == "auth" || e.Name.Local == "response" || e.Name.Local == "abort"):
+		default:
+			return fail(stream.NotAuthorized, "")
+		}
+		mechanism, payload, failure := s.saslRequest(e, waiting)
+		waiting, s.claimed = "", ""
+		if failure == nil && payload == nil {
+			waiting = mechanism
+			if _, err := s.transport.Write([]byte("<challenge xmlns='" + nsSASL + "'/>")); err != nil {
+				return err
+			}
+			continue
+		}
+		if failure == nil {
+			failure = s.attempt(ctx, mechanism, payload)
+		}
+		if failure == nil {
+			_, err := s.transport.Write([]byte("<success xmlns='" + nsSASL + "'/>"))
+			return err
+		}
+		if err := s.refuse(mechanism, failure); err != nil {
+			return err
+		}
+	}
+}
+
+// saslRequest takes mechanism and payload out of a SASL element. A payload of
+// nil is an absent initial response, to be asked for by an empty challenge.
+func (s *session) saslRequest(e element.Element, waiting string) (mechanism string, payload []byte, failure *sasl.Failure) {
+	mechanism = waiting
+	switch e.Name.Local {
+	case "abort":
+		return mechanism, nil, &sasl.Failure{Condition: sasl.Aborted, Reason: "aborted"}
+	case "auth":
+		if !s.mayAuthenticate() {
+			return "", nil, &sasl.Failure{Condition: sasl.EncryptionRequired, Reason: "encryption-required",
+				Text: "encrypt the stream first"}
+		}
+		mechanism = e.AttrValue("mechanism")
+		if !slices.Contains(s.domain.Mechanisms, mechanism) {
+			return "", nil, &sasl.Failure{Condition: sasl.InvalidMechanism, Reason: "invalid-mechanism", Counted: true,
+				Text: "that mechanism is not offered"}
+		}
+	case "response":
+		if waiting == "" {
+			return "", nil, malformed("a response that nobody asked for")
+		}
+	}
+	if len(e.Children) > 0 {
+		return mechanism, nil, malformed("elements inside a SASL element")
+	}
+	if e.Text == "" && e.Name.Local == "auth" {
+		return mechanism, nil, nil
+	}
+	payload, err := sasl.DecodeBase64(e.Text)
+	if err != nil {
+		return mechanism, nil, &sasl.Failure{Condition: sasl.IncorrectEncoding, Reason: "incorrect-encoding", Counted: true,
+			Text: "the data is not base64"}
+	}
+	if payload == nil {
+		payload = []byte{}
+	}
+	return mechanism, payload, nil
+}
+
+func malformed(detail string) *sasl.Failure {
+	return &sasl.Failure{Condition: sasl.MalformedRequest, Reason: "malformed", Counted: true,
+		Text: "the request is malformed", Err: errors.New(detail)}
+}
+
+// attempt verifies the client's message and opens the user's stream at the
+// upstream. A good token stays spent if the latter fails.
+func (s *session) attempt(ctx context.Context, mechanism string, payload []byte) *sasl.Failure {
+	if wait := s.front.attempts.wait(s.address); wait > 0 {
+		return rateLimited(wait)
+	}
+	s.claimed = s.claimedUser(payload)
+	if wait := s.front.attempts.waitUser(s.claimed); wait > 0 {
+		return rateLimited(wait)
+	}
+	var outcome sasl.Outcome
+	_, _, err := msasl.NewServer(sasl.Server(ctx, mechanism, s.domain.Verifier, &outcome), nil).Step(payload)
+	if err != nil {
+		return asFailure(err)
+	}
+	s.user, err = jid.New(outcome.Name.Localpart(), s.domain.Name, "")
+	if err != nil {
+		return malformed(err.Error())
+	}
+	s.mechanism = mechanism
+	if failure := s.openUpstream(ctx); failure != nil {
+		return failure
+	}
+	s.logAccepted(outcome)
+	return nil
+}
+
+// claimedUser is the bare JID of whoever the client says it is, if that must be
+// known to count its failures.
+func (s *session) claimedUser(payload []byte) string {
+	if !s.front.attempts.countsUsers() {
+		return ""
+	}
+	c, err := sasl.Parse(payload)
+	if err != nil {
+		return ""
+	}
+	name, err := auth.PrepareName(c.Authcid)
+	if err != nil {
+		return ""
+	}
+	return name.Localpart() + "@" + s.domain.Name
+}
+
+func asFailure(err error) *sasl.Failure {
+	var failure *sasl.Failure
+	if errors.As(err, &failure) {
+		return failure
+	}
+	return &sasl.Failure{Condition: sasl.TemporaryAuthFailure, Reason: "unavailable", Text: "please try again later", Err: err}
+}
+
+func rateLimited(wait time.Duration) *sasl.Failure {
+	seconds := int((wait.Round(time.Millisecond) + time.Second - 1) / time.Second)
+	return &sasl.Failure{Condition: sasl.TemporaryAuthFailure, Reason: "rate-limited",
+		Text: fmt.Sprintf("too many failed attempts; try again in %d s", seconds)}
+}
+
+// refuse answers a failed attempt (RFC 6120 §6.4.5) and writes the reason to the
+// log.
+func (s *session) refuse(mechanism string, failure *sasl.Failure) error {
+	if failure.Counted {
+		s.failures++
+		s.front.attempts.failed(s.address, s.claimed)
+	}
+	s.logRefused(mechanism, failure)
+	b := []byte("<failure xmlns='" + nsSASL + "'><" + string(failure.Condition) + "/>")
+	if failure.Text != "" {
+		b = append(b, "<text xml:lang='en'>"+element.Escape(failure.Text)+"</text>"...)
+	}
+	_, err := s.transport.Write(append(b, "</failure>"...))
+	return err
+}

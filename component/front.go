@@ -1,0 +1,145 @@
+package component
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"xtokend/auth"
+	"xtokend/component/upstream"
+	"xtokend/sasl"
+)
+
+// Domain is one XMPP domain that the front serves.
+type Domain struct {
+	// Name is the domainpart, prepared (RFC 7622 §3.2).
+	Name string
+	// Verifier decides about tokens; its Domain must equal Name.
+	Verifier *auth.Verifier
+	// Mechanisms are offered in this order; none means all that exist.
+	Mechanisms []string
+	// Upstream opens streams for authenticated users.
+	Upstream upstream.Upstream
+}
+
+// Config is what a Front is made of. Domains must hold at least one entry; the
+// zero value of every other field is usable.
+type Config struct {
+	Domains []Domain
+	// TLS is for STARTTLS and direct TLS. Nil: no TLS is offered, so clients
+	// can log in over loopback alone.
+	TLS *tls.Config
+	// Limits bound what peers may use up; zero fields get the default.
+	Limits Limits
+	// Logger gets one line for each refusal and for each closed session. Nil
+	// discards.
+	Logger *slog.Logger
+	// Now tells the time to the limit on failed attempts and to the closing
+	// lines; nil means time.Now. Deadlines of connections are real time.
+	Now func() time.Time
+}
+
+// Front accepts clients, authenticates them and relays them to their upstream.
+// Its methods may be called from any goroutine.
+type Front struct {
+	domains  map[string]*Domain
+	fallback *Domain // answers streams whose 'to' is missing or not ours
+	tls      *tls.Config
+	limits   Limits
+	log      *slog.Logger
+	warn     *slog.Logger // for what a storm would repeat
+	now      func() time.Time
+	streams  *registry
+	attempts *attempts
+	panics   atomic.Int64
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	sessions  sync.WaitGroup
+}
+
+// New returns a Front that serves nothing yet. It returns an error if a domain
+// is missing, doubled, or lacks a verifier or an upstream.
+func New(c Config) (*Front, error) {
+	if len(c.Domains) == 0 {
+		return nil, errors.New("component: a front needs at least one domain")
+	}
+	f := &Front{
+		domains:   make(map[string]*Domain, len(c.Domains)),
+		limits:    c.Limits.withDefaults(),
+		log:       c.Logger,
+		now:       c.Now,
+		listeners: make(map[net.Listener]struct{}),
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	for _, d := range c.Domains {
+		if d.Verifier == nil || d.Upstream == nil {
+			return nil, fmt.Errorf("component: domain %q needs a verifier and an upstream", d.Name)
+		}
+		if d.Verifier.Domain() != d.Name {
+			return nil, fmt.Errorf("component: domain %q has the verifier of %q", d.Name, d.Verifier.Domain())
+		}
+		if f.domains[d.Name] != nil {
+			return nil, fmt.Errorf("component: domain %q is configured twice", d.Name)
+		}
+		if len(d.Mechanisms) == 0 {
+			d.Mechanisms = []string{sasl.XToken, sasl.HMAC, sasl.Plain}
+		}
+		f.domains[d.Name] = &d
+		if f.fallback == nil {
+			f.fallback = &d
+		}
+	}
+	if c.TLS != nil {
+		f.tls = c.TLS.Clone()
+		f.tls.NextProtos = []string{alpnClient}
+	}
+	f.warn = slog.New(newStormHandler(f.log.Handler(), f.now))
+	f.streams = newRegistry(f.limits)
+	f.attempts = newAttempts(f.limits, f.now)
+	f.ctx, f.cancel = context.WithCancelCause(context.Background())
+	return f, nil
+}
+
+// Panics is the number of sessions that a fault in the program has ended; each
+// left a line with its stack in the log.
+func (f *Front) Panics() int64 { return f.panics.Load() }
+
+// Shutdown stops accepting, ends every client stream with system-shutdown
+// (RFC 6120 §4.9.3.19), and drops the upstream connections without a stream
+// end, so that resumable sessions stay resumable (XEP-0198 §5). It returns
+// when all sessions have ended, or with ctx's error if they have not by then.
+// The listeners given to Serve are closed.
+func (f *Front) Shutdown(ctx context.Context) error {
+	f.mu.Lock()
+	f.cancel(errShutdown)
+	for l := range f.listeners {
+		l.Close()
+	}
+	f.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		f.sessions.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("component: %d sessions still open: %w", f.streams.count(), ctx.Err())
+	}
+}

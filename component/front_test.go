@@ -1,0 +1,230 @@
+package component_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+// The client may send its authentication and its second header in one packet,
+// and stanzas behind it.
+func TestPipelinedClientLosesNothing(t *testing.T) {
+	for _, transport := range []string{"tcp", "starttls", "tls"} {
+		t.Run(transport, func(t *testing.T) {
+			sc := (&scene{}).start(t)
+			for range 20 {
+				c := sc.dial(t, transport)
+				c.send(header + authElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)) +
+					header + "<message id='1'/> <message id='2'/></stream:stream>")
+				c.expect(ourHeader + "<stream:features>…</stream:features>" + success + ourHeader + relayedFeatures)
+				c.expect("<message id='1'/><message id='2'/></stream:stream>")
+				c.expectEOF()
+			}
+		})
+	}
+}
+
+// What is sent behind <starttls/> may come from an attacker on the way.
+func TestBytesBeforeTheHandshakeEndTheConnection(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "tcp")
+	c.send(header)
+	c.expect(ourHeader + "<stream:features>…</stream:features>")
+	c.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>" + header)
+	c.expect("<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>…</stream:error></stream:stream>")
+	c.expectEOF()
+}
+
+func TestEveryStreamHasAnIDOfItsOwn(t *testing.T) {
+	sc := (&scene{}).start(t)
+	seen := make(map[string]bool)
+	for range 50 {
+		c := sc.dial(t, "tcp")
+		c.send(header)
+		for !strings.Contains(c.buf.String(), " id='") || !strings.Contains(c.buf.String(), "</stream:features>") {
+			must(t, c.more())
+		}
+		_, rest, _ := strings.Cut(c.buf.String(), " id='")
+		id, _, _ := strings.Cut(rest, "'")
+		if len(id) < 22 { // 128 bits in any alphabet of base64's size or less
+			t.Fatalf("the id %q is too short to be unpredictable", id)
+		}
+		if seen[id] {
+			t.Fatalf("the id %q came twice", id)
+		}
+		seen[id] = true
+		c.conn.Close()
+	}
+}
+
+func TestDirectTLSNegotiatesALPN(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "tls")
+	if got := c.conn.(*tls.Conn).ConnectionState().NegotiatedProtocol; got != "xmpp-client" {
+		t.Errorf("negotiated %q, want xmpp-client (XEP-0368)", got)
+	}
+	conn, err := net.Dial("tcp4", sc.tls.String())
+	must(t, err)
+	defer conn.Close()
+	other := sc.clientTLS.Clone()
+	other.NextProtos = []string{"http/1.1"}
+	if err := tls.Client(conn, other).Handshake(); err == nil {
+		t.Error("a client of another protocol was taken")
+	}
+}
+
+// The upstream must learn who authenticated from the front, not from the client.
+func TestUpstreamHeaderNamesTheAuthenticatedUser(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "tls")
+	c.open()
+	c.send(authElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)))
+	c.expect(success)
+	c.send(`<stream:stream from='admin@example.org' to='example.org' version='1.0' xml:lang='de&lt;' xmlns='jabber:client'` +
+		` xmlns:stream='http://etherx.jabber.org/streams' xmlns:y='urn:&quot;y'>`)
+	c.expect(ourHeader + relayedFeatures)
+	e := sc.upstream.(*echoServer)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	want := `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'` +
+		` to='example.org' from='alice@example.org' xml:lang='de&lt;' xmlns:y='urn:&#34;y'>`
+	if len(e.opened) != 1 || e.opened[0] != "alice@example.org" || len(e.heard) != 1 ||
+		strings.ReplaceAll(e.heard[0], "&quot;", "&#34;") != want {
+		t.Errorf("opened %q, header\n%q, want\n%q", e.opened, e.heard, want)
+	}
+}
+
+// Only a stream end of the client's is one for the server: a resumable session
+// must survive everything else (XEP-0198 §5).
+func TestHowTheUpstreamStreamEnds(t *testing.T) {
+	cases := []struct {
+		name string
+		end  func(t *testing.T, sc *scene, c *client)
+		want error
+	}{
+		{"stream end", func(t *testing.T, _ *scene, c *client) {
+			c.send("</stream:stream>")
+			c.expect("</stream:stream>")
+			c.expectEOF()
+		}, nil},
+		{"connection closed", func(t *testing.T, _ *scene, c *client) { c.conn.Close() }, io.EOF},
+		{"connection reset", func(t *testing.T, _ *scene, c *client) {
+			must(t, c.conn.(*net.TCPConn).SetLinger(0))
+			c.conn.Close()
+		}, io.EOF},
+		{"shutdown", func(t *testing.T, sc *scene, c *client) { sc.shutdown(t) }, io.EOF},
+		{"rule broken", func(t *testing.T, _ *scene, c *client) {
+			c.send("<!DOCTYPE x>")
+			c.expect("<stream:error><restricted-xml …</stream:stream>")
+		}, io.EOF},
+	}
+	for _, k := range cases {
+		t.Run(k.name, func(t *testing.T) {
+			e := &echoServer{t: t}
+			sc := (&scene{upstream: e}).start(t)
+			c := sc.dial(t, "tcp")
+			c.login(sc, "alice")
+			k.end(t, sc, c)
+			e.wait()
+			if len(e.ends) != 1 || !errors.Is(e.ends[0], k.want) {
+				t.Errorf("the upstream's stream ended with %v, want %v", e.ends, k.want)
+			}
+		})
+	}
+}
+
+// What the server says last must reach the client, and then the end.
+func TestTheServersOwnStreamErrorIsPassedOn(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "starttls")
+	c.login(sc, "alice")
+	const last = "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
+	io.WriteString(sc.upstream.(*echoServer).last(), last)
+	c.expect(last)
+	c.expectEOF()
+}
+
+func TestOldestUnauthenticatedStreamMakesRoom(t *testing.T) {
+	sc := &scene{}
+	sc.config.Limits.Unauthenticated = 2
+	sc.start(t)
+	logged := sc.dial(t, "tcp")
+	logged.login(sc, "alice")
+	oldest := sc.dial(t, "tcp")
+	oldest.open()
+	second := sc.dial(t, "tcp")
+	second.open()
+	third := sc.dial(t, "tcp")
+	third.open()
+	oldest.expect("<stream:error><resource-constraint …</stream:stream>")
+	oldest.expectEOF()
+	for _, c := range []*client{second, third} {
+		c.send(authElement("X-TOKEN", "", "bob", sc.token(t, "bob", 0)))
+		c.expect(success)
+	}
+	logged.send("<message/>")
+	logged.expect("<message/>")
+}
+
+func TestStreamsAboveTheLimitAreToldSo(t *testing.T) {
+	sc := &scene{}
+	sc.config.Limits.Streams = 1
+	sc.start(t)
+	first := sc.dial(t, "tcp")
+	first.login(sc, "alice")
+	second := sc.dial(t, "tcp")
+	second.send(header)
+	second.expect(ourHeader + "<stream:error><resource-constraint …</stream:stream>")
+	second.expectEOF()
+	first.send("</stream:stream>")
+	first.expect("</stream:stream>")
+	first.expectEOF()
+}
+
+// A large element is passed on in parts, and comes whole.
+func TestLargeElementsPass(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "tls")
+	c.login(sc, "alice")
+	whole := "<message><body>" + strings.Repeat("x", 262144-len("<message><body></body></message>")) + "</body></message>"
+	go io.WriteString(c.conn, whole)
+	for c.buf.Len() < len(whole) {
+		must(t, c.more())
+	}
+	if got := c.buf.String(); got != whole {
+		t.Errorf("received %d bytes that differ from the %d sent", len(got), len(whole))
+	}
+}
+
+// Neither tokens nor stanzas may be found in the log, at any level.
+func TestNothingSecretIsLogged(t *testing.T) {
+	sc := &scene{}
+	sc.config.Limits.NegotiationTimeout = patience
+	sc.start(t)
+	secrets := []string{testSeed, testSecret, "Lorem ipsum"}
+	for _, attempt := range []string{sc.token(t, "alice", 0), sc.token(t, "alice", 9), forged(t, "alice"), "hunter2hunter2"} {
+		secrets = append(secrets, attempt, attempt[len(attempt)/2:], encode("\x00alice\x00"+attempt))
+		c := sc.dial(t, "tls")
+		c.open()
+		c.send(authElement("PLAIN", "", "alice", attempt))
+		c.send(authElement("X-TOKEN", "", "Lorem ipsum", attempt))
+		c.send(header + "<message><body>Lorem ipsum</body></message></stream:stream>")
+		for c.more() == nil {
+		}
+	}
+	sc.shutdown(t)
+	log := sc.log.String()
+	for _, secret := range secrets {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+	for _, want := range []string{"reason=bad-signature", "reason=expired", "reason=malformed", "session closed"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log has no %s", want)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package component_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"mellium.im/xmpp/jid"
+
+	"xtokend/auth"
+	"xtokend/auth/replay"
+	"xtokend/component"
+	"xtokend/component/upstream"
+	"xtokend/internal/xmlsplit"
+)
+
+const (
+	testDomain = "example.org"
+	testSeed   = "XVGR73KMZH2M4XMY"
+	testSecret = "JYXEX4IQOEYFYQ2S3MC5P4ZT4SDHYEA7"
+	patience   = 20 * time.Second // no wait of a test is longer; none is ever meant to be
+)
+
+var testNow = time.Unix(1551193138, 0)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// scene is a running front and what a test may want to bend of it.
+type scene struct {
+	domain   component.Domain
+	config   component.Config
+	store    replay.Store
+	upstream upstream.Upstream
+	wildcard bool   // listen on all addresses: not loopback
+	revoked  string // a user whose tokens of before now are revoked
+	log      syncBuffer
+
+	front     *component.Front
+	tcp, tls  net.Addr
+	verifier  *auth.Verifier
+	key       auth.Key
+	clientTLS *tls.Config
+}
+
+// start builds what was not bent and serves until the test ends.
+func (sc *scene) start(t *testing.T) *scene {
+	t.Helper()
+	key, err := auth.NewKey(testSeed, testSecret, time.Time{})
+	must(t, err)
+	sc.key = key
+	if sc.store == nil {
+		sc.store = replay.NewMemory(replay.MemoryOptions{})
+	}
+	t.Cleanup(func() { sc.store.Close() })
+	if sc.verifier == nil {
+		sc.verifier, err = auth.NewVerifier(auth.Config{Domain: testDomain, Keys: []auth.Key{key}, Skew: 1,
+			Store: sc.store, Now: func() time.Time { return testNow }})
+		must(t, err)
+	}
+	if sc.revoked != "" {
+		name, err := auth.PrepareName(sc.revoked)
+		must(t, err)
+		must(t, sc.verifier.Revoke(context.Background(), name))
+	}
+	if sc.upstream == nil {
+		sc.upstream = &echoServer{t: t}
+	}
+	if e, ok := sc.upstream.(*echoServer); ok {
+		t.Cleanup(e.wait)
+	}
+	certificate, pool := selfSigned(t)
+	sc.clientTLS = &tls.Config{ServerName: testDomain, RootCAs: pool, NextProtos: []string{"xmpp-client"}}
+	sc.config.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	sc.config.Logger = slog.New(slog.NewTextHandler(&sc.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if sc.config.Now == nil {
+		sc.config.Now = func() time.Time { return testNow }
+	}
+	sc.domain.Name, sc.domain.Verifier, sc.domain.Upstream = testDomain, sc.verifier, sc.upstream
+	sc.config.Domains = []component.Domain{sc.domain}
+	sc.front, err = component.New(sc.config)
+	must(t, err)
+	address := "127.0.0.1:0"
+	if sc.wildcard {
+		address = "0.0.0.0:0"
+	}
+	sc.tcp = sc.listen(t, address, sc.front.Serve)
+	sc.tls = sc.listen(t, "127.0.0.1:0", sc.front.ServeTLS)
+	t.Cleanup(func() { sc.shutdown(t) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of the front:\n%s", sc.log.String())
+		}
+	})
+	return sc
+}
+
+func (sc *scene) listen(t *testing.T, address string, serve func(net.Listener) error) net.Addr {
+	t.Helper()
+	l, err := net.Listen("tcp4", address)
+	must(t, err)
+	done := make(chan error, 1)
+	go func() { done <- serve(l) }()
+	t.Cleanup(func() {
+		if err := <-done; !errors.Is(err, component.ErrClosed) {
+			t.Errorf("serving ended with %v", err)
+		}
+	})
+	a := l.Addr().(*net.TCPAddr)
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: a.Port}
+}
+
+func (sc *scene) shutdown(t *testing.T) {
+	t.Helper()
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	if err := sc.front.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := sc.front.Panics(); n != 0 {
+		t.Errorf("%d sessions panicked", n)
+	}
+}
+
+// token mints one for user, issued steps after the present one.
+func (sc *scene) token(t *testing.T, user string, steps int) string {
+	t.Helper()
+	name, err := auth.PrepareName(user)
+	must(t, err)
+	token, err := sc.key.Issue(name, testDomain, testNow.Add(time.Duration(steps)*30*time.Second))
+	must(t, err)
+	return token
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: testDomain}, DNSNames: []string{testDomain},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	must(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	must(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// echoServer is an upstream that answers the stream header as servers do and
+// sends every element back.
+type echoServer struct {
+	t        *testing.T
+	features string // inside <stream:features/>; a server's usual ones if empty
+
+	mu     sync.Mutex
+	opened []string   // bare JIDs
+	conns  []net.Conn // our ends
+	heard  []string   // headers and elements from the front
+	ends   []error    // how each stream ended: nil for a stream end
+	served sync.WaitGroup
+}
+
+const serverFeatures = `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>` +
+	`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><required/></bind>` +
+	`<register xmlns='http://jabber.org/features/iq-register'/>` +
+	`<sm xmlns='urn:xmpp:sm:3'><optional/></sm>`
+
+func (e *echoServer) Open(ctx context.Context, user jid.JID) (net.Conn, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	near, err := new(net.Dialer).DialContext(ctx, "tcp4", l.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	far, err := l.Accept()
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	e.opened = append(e.opened, user.String())
+	e.conns = append(e.conns, far)
+	e.mu.Unlock()
+	e.served.Go(func() { e.serve(far) })
+	return near, nil
+}
+
+func (e *echoServer) serve(conn net.Conn) {
+	defer conn.Close()
+	r := xmlsplit.NewReader(conn, xmlsplit.Limits{ElementBytes: 1 << 24, Depth: 1 << 10})
+	for {
+		kind, unit, err := r.Next()
+		e.mu.Lock()
+		if err != nil || kind == xmlsplit.End {
+			e.ends = append(e.ends, err)
+		} else {
+			e.heard = append(e.heard, string(unit))
+		}
+		e.mu.Unlock()
+		answer := string(unit)
+		switch {
+		case err != nil:
+			return
+		case kind == xmlsplit.End:
+			conn.Write([]byte("</stream:stream>"))
+			return
+		case kind == xmlsplit.Header:
+			features := e.features
+			if features == "" {
+				features = serverFeatures
+			}
+			answer = `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'` +
+				` from='example.org' id='upstream' version='1.0' xmlns:x='urn:x'><stream:features>` + features + `</stream:features>`
+		}
+		if _, err := conn.Write([]byte(answer)); err != nil {
+			return
+		}
+	}
+}
+
+// last is our end of the newest upstream connection.
+func (e *echoServer) last() net.Conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.conns[len(e.conns)-1]
+}
+
+func (e *echoServer) wait() { e.served.Wait() }
+
+// refusingUpstream lets nobody in.
+type refusingUpstream struct{ err error }
+
+func (u refusingUpstream) Open(context.Context, jid.JID) (net.Conn, error) { return nil, u.err }
+
+// silentUpstream answers when its caller gives up.
+type silentUpstream struct{}
+
+func (silentUpstream) Open(ctx context.Context, _ jid.JID) (net.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

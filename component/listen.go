@@ -1,0 +1,125 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"time"
+)
+
+// alpnClient is the ALPN name of a client-to-server stream (XEP-0368 §4).
+const alpnClient = "xmpp-client"
+
+// acceptPause is how long accepting rests after a passing failure, such as
+// running out of descriptors.
+const acceptPause = 50 * time.Millisecond
+
+// ErrClosed is returned by Serve and ServeTLS once Shutdown was called.
+var ErrClosed = errors.New("component: the front is shut down")
+
+// Serve accepts connections that begin in clear and may be upgraded by
+// STARTTLS (RFC 6120 §5). Over anything but loopback they must be, before
+// authentication. It blocks until the listener fails or Shutdown is called,
+// and then returns ErrClosed.
+func (f *Front) Serve(l net.Listener) error {
+	return f.accept(l, func(conn net.Conn) *transport {
+		return newTransport(conn, isLoopback(l.Addr()) && isLoopback(conn.RemoteAddr()), f.limits)
+	})
+}
+
+// ServeTLS accepts connections that begin with a TLS handshake (XEP-0368).
+// Otherwise it is like Serve. It returns an error at once if the front was
+// made without a TLS configuration.
+func (f *Front) ServeTLS(l net.Listener) error {
+	if f.tls == nil {
+		return errors.New("component: direct TLS needs a TLS configuration")
+	}
+	return f.accept(l, func(conn net.Conn) *transport {
+		t := newTransport(conn, false, f.limits)
+		t.directTLS = f.tls
+		return t
+	})
+}
+
+func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
+	f.mu.Lock()
+	if f.ctx.Err() != nil {
+		f.mu.Unlock()
+		return ErrClosed
+	}
+	f.listeners[l] = struct{}{}
+	f.mu.Unlock()
+	for {
+		conn, err := l.Accept()
+		if f.ctx.Err() != nil {
+			if err == nil {
+				conn.Close()
+			}
+			return ErrClosed
+		}
+		if err != nil {
+			var ne net.Error
+			if errors.As(err, &ne) && !errors.Is(err, net.ErrClosed) {
+				f.warn.Warn("accepting connections failed, trying again", "listener", l.Addr().String(), "error", err)
+				pause := time.NewTimer(acceptPause)
+				select {
+				case <-pause.C:
+				case <-f.ctx.Done():
+					pause.Stop()
+				}
+				continue
+			}
+			return err
+		}
+		f.start(wrap(conn))
+	}
+}
+
+// start serves one connection in a goroutine of its own, if it is admitted.
+func (f *Front) start(t *transport) {
+	ctx, cancel := context.WithCancelCause(f.ctx)
+	s := &session{front: f, transport: t, cancel: cancel, began: f.now(), address: addressOf(t.conn)}
+	if s.verdict = f.streams.add(s); s.verdict == dropped {
+		cancel(nil)
+		t.conn.Close()
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ctx.Err() != nil { // Shutdown waits for no session begun after it
+		f.streams.remove(s)
+		cancel(nil)
+		t.conn.Close()
+		return
+	}
+	f.sessions.Go(func() {
+		defer f.streams.remove(s)
+		defer cancel(nil)
+		defer f.recoverPanic(t)
+		s.serve(ctx)
+	})
+}
+
+// recoverPanic ends one session that met a fault in the program, and no other.
+// It must be deferred directly.
+func (f *Front) recoverPanic(t *transport) {
+	if v := recover(); v != nil {
+		f.panics.Add(1)
+		f.log.Error("a fault in the program ended a session; please report it", "panic", v, "stack", string(debug.Stack()))
+		t.conn.Close()
+	}
+}
+
+func addressOf(conn net.Conn) netip.Addr {
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+func isLoopback(a net.Addr) bool {
+	t, ok := a.(*net.TCPAddr)
+	return ok && t.IP.IsLoopback()
+}

@@ -1,0 +1,122 @@
+package component
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"xtokend/internal/xmlsplit"
+)
+
+// relayBufferBytes is read at once at most, and is the size up to which an
+// element is passed on whole.
+const relayBufferBytes = 16384
+
+var relayBuffers = sync.Pool{New: func() any { return new([relayBufferBytes]byte) }}
+
+// pump passes plain stream form one way. It looks for the ends of elements only:
+// to bound their size, to see the stream's end, and to leave off between two
+// elements, where a stream error can still be sent.
+type pump struct {
+	src, dst net.Conn
+	pending  []byte // read from src already
+	scanner  xmlsplit.Scanner
+	timeout  time.Duration // of one write
+	count    *int64        // bytes written
+	torn     bool          // what was written ends within an element
+
+	stopped atomic.Bool
+}
+
+// Why a pump ended, beside the errors of its scanner.
+var (
+	errStreamEnd  = errors.New("stream end")     // passed on
+	errStopped    = errors.New("stopped")        // by stop
+	errSourceLost = errors.New("source lost")    // joined with the cause
+	errSinkLost   = errors.New("sink lost")      // joined with the cause
+	errPanicked   = errors.New("internal fault") // reported by recoverPanic
+)
+
+// run pumps until one side ends; it never returns nil.
+func (p *pump) run() error {
+	buf := relayBuffers.Get().(*[relayBufferBytes]byte)
+	defer relayBuffers.Put(buf)
+	held := 0 // bytes of an element whose end has not come yet
+	for {
+		n, readErr := p.read(buf[held:])
+		whole, scanErr := p.scan(buf[held : held+n])
+		pass := held + whole
+		held += n
+		switch {
+		case whole > 0:
+			p.torn = false
+		case scanErr == nil && held == len(buf):
+			pass, p.torn = held, true
+		default:
+			pass = 0
+		}
+		if pass > 0 {
+			if err := p.write(buf[:pass]); err != nil {
+				return errors.Join(errSinkLost, err)
+			}
+			held = copy(buf[:], buf[pass:held])
+		}
+		switch {
+		case scanErr != nil:
+			return scanErr
+		case readErr != nil && p.stopped.Load():
+			return errStopped
+		case readErr != nil:
+			return errors.Join(errSourceLost, readErr)
+		}
+	}
+}
+
+// scan gives the number of bytes of b up to the last end of an element in it.
+// Its error is the scanner's, or errStreamEnd.
+func (p *pump) scan(b []byte) (whole int, err error) {
+	for off := 0; off < len(b); {
+		n, kind, err := p.scanner.Scan(b[off:])
+		off += n
+		switch {
+		case err != nil:
+			return whole, err
+		case kind == xmlsplit.End:
+			return off, errStreamEnd
+		case p.scanner.AtBoundary():
+			whole = off
+		}
+	}
+	return whole, nil
+}
+
+func (p *pump) read(b []byte) (int, error) {
+	if len(p.pending) > 0 {
+		n := copy(b, p.pending)
+		if p.pending = p.pending[n:]; len(p.pending) == 0 {
+			p.pending = nil
+		}
+		return n, nil
+	}
+	return p.src.Read(b)
+}
+
+func (p *pump) write(b []byte) error {
+	p.dst.SetWriteDeadline(time.Now().Add(p.timeout))
+	if p.stopped.Load() {
+		p.dst.SetWriteDeadline(time.Now().Add(closeTimeout))
+	}
+	n, err := p.dst.Write(b)
+	*p.count += int64(n)
+	return err
+}
+
+// stop ends a running pump soon. It may be called from any goroutine, and more
+// than once.
+func (p *pump) stop() {
+	p.stopped.Store(true)
+	p.src.SetReadDeadline(time.Unix(1, 0))
+	p.dst.SetWriteDeadline(time.Now().Add(closeTimeout))
+}

@@ -1,0 +1,136 @@
+package component
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stream"
+
+	"xtokend/internal/element"
+	"xtokend/internal/xmlsplit"
+)
+
+// session is one client connection, from accept to close. Its goroutine owns
+// the transport and the upstream connection and closes both; other goroutines
+// may only call cancel.
+type session struct {
+	front     *Front
+	transport *transport
+	cancel    context.CancelCauseFunc
+	address   netip.Addr
+	began     time.Time
+	verdict   admission
+	waiting   *list.Element // the registry's
+
+	// Of the current stream.
+	header   element.Header // the client's
+	answered bool           // our header was sent
+	domain   *Domain
+
+	// Of the authentication.
+	failures  int    // counted ones, on this stream
+	elements  int    // received before authentication
+	claimed   string // bare JID that the current attempt names, if failures are counted by user
+	mechanism string
+	user      jid.JID
+
+	upstream net.Conn
+	toClient []byte                               // read from the upstream behind its features
+	relayed  struct{ fromClient, toClient int64 } // bytes
+}
+
+// serve is the life of a session. Whatever ends it is told to the client as far
+// as that is due, and written to the log once, here.
+func (s *session) serve(ctx context.Context) {
+	defer context.AfterFunc(ctx, s.transport.interrupt)()
+	err := s.negotiate(ctx)
+	if err == nil {
+		err = s.relay(ctx)
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	s.close(err)
+}
+
+// negotiate leads from the first byte to a stream at the upstream.
+func (s *session) negotiate(ctx context.Context) error {
+	timeout := s.front.limits.NegotiationTimeout
+	if s.verdict == refused {
+		timeout = min(timeout, closeTimeout)
+	}
+	ctx, done := context.WithTimeout(ctx, timeout)
+	defer done()
+	s.transport.setReadDeadline(ctx)
+
+	if s.transport.directTLS != nil {
+		if err := s.transport.secureWith(ctx, s.transport.directTLS); err != nil {
+			return err
+		}
+	}
+	if err := s.openStream(); err != nil {
+		return err
+	}
+	if s.verdict == refused {
+		return fail(stream.ResourceConstraint, "too many connections; please try again later")
+	}
+	if err := s.authenticate(ctx); err != nil {
+		return err
+	}
+	s.front.streams.authenticated(s)
+	s.transport.reader.Reset()
+	if err := s.openStream(); err != nil {
+		return err
+	}
+	return s.joinUpstream(ctx)
+}
+
+// close ends the stream as err demands, and both connections.
+func (s *session) close(err error) {
+	if s.upstream != nil {
+		s.upstream.Close()
+	}
+	se := asStreamError(err)
+	switch {
+	case se != nil:
+		s.endStream(se)
+		s.transport.linger()
+	case errors.Is(err, errClosedByClient), errors.Is(err, errClosedByUpstream):
+		s.transport.linger()
+	}
+	s.transport.conn.Close()
+	s.logEnd(err, se)
+}
+
+// endStream sends a stream error, behind a header of ours if there was none yet
+// (RFC 6120 §4.9.1.2).
+func (s *session) endStream(e *streamError) {
+	var b []byte
+	if !s.answered {
+		b = s.appendHeader(b, element.Header{})
+	}
+	s.transport.Write(appendStreamError(b, e))
+}
+
+// nextElement reads the next element of the negotiation.
+func (s *session) nextElement() (element.Element, error) {
+	if s.elements++; s.elements > negotiationElements {
+		return element.Element{}, fail(stream.PolicyViolation, "too many elements before authentication")
+	}
+	kind, unit, err := s.transport.next()
+	switch {
+	case err != nil:
+		return element.Element{}, err
+	case kind == xmlsplit.End:
+		s.transport.Write([]byte("</stream:stream>"))
+		return element.Element{}, errClosedByClient
+	case kind != xmlsplit.Element:
+		return element.Element{}, fail(stream.NotWellFormed, "")
+	}
+	return element.Parse(unit, s.header)
+}
