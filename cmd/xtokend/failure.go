@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"xtokend/cmd/xtokend/internal/config"
+)
+
+// failure ends a command with an exit status; its text and hint go to standard
+// error, unless the text is empty because all has been said.
+type failure struct {
+	status     int
+	text, hint string
+}
+
+func (f *failure) Error() string { return f.text }
+
+// usage is the failure of a command line that asks for what cannot be done.
+func usage(hint, format string, args ...any) error {
+	return &failure{status: exitUsage, text: fmt.Sprintf(format, args...), hint: hint}
+}
+
+// usageError makes a failure of what the parser of the command line says. It
+// leaves out arguments that are too many: one may be a piece of a token.
+func usageError(err error) error {
+	hint := "see xtokend --help"
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context == nil || parse.Context.Selected() == nil {
+		return usage(hint, "%v", err)
+	}
+	command := parse.Context.Selected().Name
+	if strings.HasPrefix(err.Error(), "unexpected argument") {
+		if command == "explain" {
+			return usage(`a token holds a space: put it in quotes, or write - and give it on standard input`, "too many arguments")
+		}
+		return usage("see xtokend "+command+" --help", "too many arguments")
+	}
+	return usage("see xtokend "+command+" --help", "%v", err)
+}
+
+// complain writes an error to standard error and returns the exit status.
+func (p *process) complain(err error) int {
+	var faults config.Faults
+	var f *failure
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &faults):
+		for _, fault := range faults {
+			p.say("error", fault.String(), fault.Hint)
+		}
+		return exitUsage
+	case errors.As(err, &f):
+		if f.text != "" {
+			p.say("error", f.text, f.hint)
+		}
+		return f.status
+	}
+	p.say("error", err.Error(), "")
+	return exitFailure
+}
+
+// warn writes the settings' warnings to standard error.
+func (p *process) warn(warnings []config.Finding) {
+	for _, w := range warnings {
+		p.say("warning", w.String(), w.Hint)
+	}
+}
+
+func (p *process) say(kind, text, hint string) {
+	fmt.Fprintf(p.stderr, "xtokend: %s: %s\n", kind, text)
+	if hint != "" {
+		fmt.Fprintf(p.stderr, "xtokend: hint: %s\n", hint)
+	}
+}

@@ -1,0 +1,223 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"xtokend/cmd/xtokend/internal/config"
+)
+
+const twoDomains = `[[domain]]
+name = "example.net"
+[[domain.key]]
+otp_seed = "` + seed + `"
+token_secret = "` + tokenSecret + `"
+[domain.server]
+accounts = "existing"
+account_secret = "` + accountSecret + `"
+[replay]`
+
+// Each file has exactly one fault.
+var faultCases = []struct {
+	name string
+	edit []string // of the good file
+	key  string
+	text string
+	hint string
+}{
+	{"not TOML", []string{`[log]`, `[log`}, "", "line 17, column", "quotes"},
+	{"unquoted text", []string{`"example.org"`, `example.org`}, "", "line 3, column", "quotes"},
+	{"duplicate key", []string{`[limits]`, "[limits]\nstreams = 1\nstreams = 2"}, "", "line 17", "quotes"},
+	{"table for a value", []string{`[log]`, "[log.level]\n"}, "log.level", "must be a text in quotes", ""},
+	{"value for a table", []string{`listen =`, "log = 1\nlisten =", "[log]\n", ""}, "log", "must be a table", "write [log]"},
+	{"one bracket", []string{`[[domain.key]]`, `[domain.key]`}, "domain[0].key", "must be a list of tables", "[[domain.key]]"},
+	{"two brackets", []string{`[limits]`, `[[limits]]`}, "limits", "must be a table", "[limits]"},
+
+	{"unknown key", []string{`otp_seed =`, "colour = 1\notp_seed ="}, "domain[0].key[0].colour", "unknown key", ""},
+	{"misspelt key", []string{`otp_seed =`, "not_afer = 1\notp_seed ="}, "domain[0].key[0].not_afer", "unknown key", "did you mean not_after?"},
+	{"key in capitals", []string{`[log]`, "[log]\nLevel = 'info'"}, "log.Level", "unknown key", "did you mean level?"},
+	{"key of another table", []string{`listen`, "skew = 1\nlisten"}, "skew", "unknown key", "skew of [[domain]]"},
+	{"unknown table", []string{`[log]`, "[logs]"}, "logs", "unknown key", "did you mean log?"},
+
+	{"text for a number", []string{`[limits]`, "[limits]\nstreams = '20'"}, "limits.streams", "must be a whole number", ""},
+	{"fraction for a number", []string{`[limits]`, "[limits]\nstreams = 2.5"}, "limits.streams", "must be a whole number", ""},
+	{"text for a truth", []string{`name = "example.org"`, "name = 'example.org'\nfold_case = 'yes'"}, "domain[0].fold_case", "must be true or false", ""},
+	{"number for a text", []string{`[log]`, "[log]\nlevel = 3"}, "log.level", "must be a text in quotes", ""},
+	{"number for a secret", []string{`"` + seed + `"`, "12345678"}, "domain[0].key[0].otp_seed", "must be a text in quotes", ""},
+	{"text for a list", []string{`["127.0.0.1:5322"]`, "'127.0.0.1:5322'"}, "domain[0].server.addresses", "must be a list of texts in quotes", ""},
+	{"numbers in a list", []string{`["127.0.0.1:5322"]`, "[5322]"}, "domain[0].server.addresses", "must be a list of texts in quotes", ""},
+
+	{"no listener", []string{`["xmpp://127.0.0.1:5222"]`, `[]`}, "listen", "is empty", "xmpp://"},
+	{"listener without a scheme", []string{`xmpp://127.0.0.1:5222`, `127.0.0.1:5222`}, "listen[0]", "is not an address to listen on", "xmpp://"},
+	{"listener with an unknown scheme", []string{`xmpp://`, `ftp://`}, "listen[0]", `"ftp" is not a scheme`, "xmpp://"},
+	{"listener with a name", []string{`127.0.0.1:5222`, `localhost:5222`}, "listen[0]", "needs an IP address and a port", "127.0.0.1"},
+	{"listener without a port", []string{`127.0.0.1:5222`, `127.0.0.1`}, "listen[0]", "needs an IP address and a port", "xmpp://"},
+	{"listener with a path", []string{`127.0.0.1:5222`, `127.0.0.1:5222/x`}, "listen[0]", "more than scheme, address and port", ""},
+	{"listener twice", []string{`["xmpp://127.0.0.1:5222"]`, `["xmpp://127.0.0.1:5222", "xmpp://127.0.0.1:5222"]`}, "listen[1]", "listed twice", ""},
+	{"xmpp beyond loopback without TLS", []string{`127.0.0.1:5222`, `[::]:5222`}, "listen[0]", "needs a certificate", "[tls]"},
+	{"xmpps without TLS", []string{`xmpp://`, `xmpps://`}, "listen[0]", "needs a certificate", "[tls]"},
+
+	{"certificate without a key", []string{`[log]`, "[tls]\ncertificate = 'c.pem'"}, "tls.key", "is missing", "privkey.pem"},
+	{"key without a certificate", []string{`[log]`, "[tls]\nkey = 'k.pem'"}, "tls.certificate", "is missing", "fullchain.pem"},
+
+	{"no name", []string{`name = "example.org"`, ""}, "domain[0].name", "is missing", "example.org"},
+	{"name with a space", []string{`"example.org"`, `"exa mple.org"`}, "domain[0].name", "is not the name of a domain", ""},
+	{"name with a localpart", []string{`"example.org"`, `"a@example.org"`}, "domain[0].name", "is not the name of a domain", ""},
+	{"name with a resource", []string{`"example.org"`, `"example.org/x"`}, "domain[0].name", "is not the name of a domain", ""},
+	{"domain twice", []string{`[replay]`, twoDomains, `"example.net"`, `"EXAMPLE.org"`}, "domain[1].name", "is the value of domain[0].name already", ""},
+	{"component named as the domain", []string{`"xtoken.example.org"`, `"example.org"`}, "domain[0].component.name", "is the value of domain[0].name already", ""},
+	{"no mechanism", []string{`name =`, "mechanisms = []\nname ="}, "domain[0].mechanisms", "is empty", `"X-TOKEN", "HMAC" or "PLAIN"`},
+	{"unknown mechanism", []string{`name =`, "mechanisms = ['PLAIN', 'SCRAM-SHA-1']\nname ="}, "domain[0].mechanisms[1]", `"SCRAM-SHA-1" is not a mechanism that takes a token`, `"X-TOKEN"`},
+	{"mechanism twice", []string{`name =`, "mechanisms = ['PLAIN', 'PLAIN']\nname ="}, "domain[0].mechanisms[1]", "is listed twice", ""},
+	{"negative skew", []string{`name =`, "skew = -1\nname ="}, "domain[0].skew", "-1 is out of bounds: from 0 to 10", ""},
+	{"large skew", []string{`name =`, "skew = 11\nname ="}, "domain[0].skew", "11 is out of bounds: from 0 to 10", ""},
+	{"unknown time zone", []string{`name =`, "issuer_timezone = 'Europe/Amstredam'\nname ="}, "domain[0].issuer_timezone", "is not a time zone", "Europe/Amsterdam"},
+	{"this machine's time zone", []string{`name =`, "issuer_timezone = 'Local'\nname ="}, "domain[0].issuer_timezone", "is not a time zone", "Europe/Amsterdam"},
+	{"unknown upstream", []string{`name =`, "upstream = 'moon'\nname ="}, "domain[0].upstream", `"moon" is not a value`, `use "server"`},
+
+	{"no key", []string{"[[domain.key]]\n", "", `otp_seed = "` + seed + `"`, "", `token_secret = "` + tokenSecret + `"`, ""}, "domain[0].key", "the domain has no key", "keygen"},
+	{"no seed", []string{`otp_seed = "` + seed + `"`, ""}, "domain[0].key[0].otp_seed", "is missing", "XTOKEND_DOMAIN_0_KEY_0_OTP_SEED"},
+	{"seed twice", []string{`otp_seed =`, "otp_seed_file = 'seed'\notp_seed ="}, "domain[0].key[0].otp_seed", "is given more than once", "keep one"},
+	{"seed file missing", []string{`otp_seed = "` + seed + `"`, "otp_seed_file = 'nowhere'"}, "domain[0].key[0].otp_seed_file", "no such file", "readable"},
+	{"seed not base32", []string{seed, "0189!"}, "domain[0].key[0].otp_seed", "not base32", "keygen"},
+	{"secret not ASCII", []string{tokenSecret, "sécret"}, "domain[0].key[0].token_secret", "not a printable ASCII character", "keygen"},
+	{"end without an offset", []string{`otp_seed =`, "not_after = 2027-01-01T00:00:00\notp_seed ="}, "domain[0].key[0].not_after", "offset from UTC", "2027-01-01T00:00:00Z"},
+	{"end without a time", []string{`otp_seed =`, "not_after = 2027-01-01\notp_seed ="}, "domain[0].key[0].not_after", "offset from UTC", "2027-01-01T00:00:00Z"},
+	{"end as text", []string{`otp_seed =`, "not_after = '2027-01-01'\notp_seed ="}, "domain[0].key[0].not_after", "must be a date and time", ""},
+
+	{"too many keys", []string{"[[domain.key]]\n", strings.Repeat("[[domain.key]]\notp_seed = '"+seed+"'\ntoken_secret = '"+tokenSecret+"'\n", 64) + "[[domain.key]]\n"}, "domain[0]", "65 keys; 64 are allowed", ""},
+
+	{"no address", []string{`["127.0.0.1:5322"]`, `[]`}, "domain[0].server.addresses", "is empty", "127.0.0.1:5322"},
+	{"address without a port", []string{`127.0.0.1:5322`, `127.0.0.1`}, "domain[0].server.addresses[0]", "is not an address and a port", "127.0.0.1:5322"},
+	{"address with port 0", []string{`127.0.0.1:5322`, `127.0.0.1:0`}, "domain[0].server.addresses[0]", "is not an address and a port", ""},
+	{"plaintext beyond loopback", []string{`127.0.0.1:5322`, `192.0.2.1:5322`}, "domain[0].server.addresses[0]", "is not a loopback address", `"starttls"`},
+	{"plaintext to a name", []string{`127.0.0.1:5322`, `localhost:5322`}, "domain[0].server.addresses[0]", "is not a loopback address", "127.0.0.1"},
+	{"unknown protection", []string{`addresses`, "tls = 'ssl'\naddresses"}, "domain[0].server.tls", `"ssl" is not a value`, `"none", "starttls" or "direct"`},
+	{"authorities without TLS", []string{`addresses`, "ca_file = 'ca.pem'\naddresses"}, "domain[0].server.ca_file", "has no effect", "set tls"},
+	{"authorities missing", []string{`addresses`, "tls = 'direct'\nca_file = 'ca.pem'\naddresses"}, "domain[0].server.ca_file", "no such file", ""},
+	{"server name without TLS", []string{`addresses`, "server_name = 'x.example'\naddresses"}, "domain[0].server.server_name", "has no effect", "set tls"},
+	{"unknown accounts", []string{`addresses`, "accounts = 'magic'\naddresses"}, "domain[0].server.accounts", `"magic" is not a value`, `"component", "register" or "existing"`},
+	{"component missing", []string{"[domain.component]\nname = \"xtoken.example.org\"\nsecret = \"" + linkSecret + "\"\n", ""}, "domain[0].server.accounts", "needs a component link", "[domain.component]"},
+	{"takeover with register", []string{`addresses`, "accounts = 'register'\ntakeover = true\naddresses"}, "domain[0].server.takeover", "cannot set the password", `accounts = "component"`},
+	{"takeover with existing", []string{`addresses`, "accounts = 'existing'\ntakeover = true\naddresses"}, "domain[0].server.takeover", "cannot set the password", `accounts = "component"`},
+	{"no account secret", []string{`account_secret = "` + accountSecret + `"`, ""}, "domain[0].server.account_secret", "is missing", "XTOKEND_DOMAIN_0_SERVER_ACCOUNT_SECRET"},
+	{"short account secret", []string{accountSecret, strings.Repeat("x", 31)}, "domain[0].server.account_secret", "has 31 characters; it must have 32 or more", "openssl rand -base64 32"},
+	{"protected address", []string{`addresses`, "protected = ['admin@example.org']\naddresses"}, "domain[0].server.protected[0]", "cannot be the name of a user", "before the @"},
+
+	{"component without a name", []string{`name = "xtoken.example.org"`, ""}, "domain[0].component.name", "is missing", "xtoken.example.org"},
+	{"component without a secret", []string{`secret = "` + linkSecret + `"`, ""}, "domain[0].component.secret", "is missing", "XTOKEND_DOMAIN_0_COMPONENT_SECRET"},
+	{"component in plaintext beyond loopback", []string{`[domain.component]`, "[domain.component]\naddress = '192.0.2.1:5347'"}, "domain[0].component.address", "is not a loopback address", `"direct"`},
+	{"component with STARTTLS", []string{`[domain.component]`, "[domain.component]\ntls = 'starttls'"}, "domain[0].component.tls", `"starttls" is not a value`, `"none" or "direct"`},
+
+	{"unknown store", []string{`path = "replay.db"`, `store = "tape"`}, "replay.store", `"tape" is not a value`, `"memory" or "file"`},
+	{"memory store with a path", []string{`path =`, "store = 'memory'\npath ="}, "replay.path", "has no effect", "leave it out"},
+
+	{"small element", []string{`[limits]`, "[limits]\nelement_bytes = 9999"}, "limits.element_bytes", "9999 is out of bounds: from 10000", ""},
+	{"no attempt", []string{`[limits]`, "[limits]\nauth_attempts = 0"}, "limits.auth_attempts", "0 is out of bounds: from 1", ""},
+	{"long prefix", []string{`[limits]`, "[limits]\nipv6_prefix = 129"}, "limits.ipv6_prefix", "129 is out of bounds: from 1 to 128", ""},
+	{"timeout without a unit", []string{`[limits]`, "[limits]\nwrite_timeout = '30'"}, "limits.write_timeout", "is not a length of time", `"30s"`},
+	{"timeout as a number", []string{`[limits]`, "[limits]\nwrite_timeout = 30"}, "limits.write_timeout", "must be a text in quotes", ""},
+	{"timeout of nothing", []string{`[limits]`, "[limits]\nnegotiation_timeout = '0s'"}, "limits.negotiation_timeout", "0s is out of bounds: from 1s to 10m0s", ""},
+	{"unknown log level", []string{`[log]`, "[log]\nlevel = 'loud'"}, "log.level", `"loud" is not a value`, `"debug", "info", "warn" or "error"`},
+	{"unknown log format", []string{`[log]`, "[log]\nformat = 'xml'"}, "log.format", `"xml" is not a value`, `"text" or "json"`},
+}
+
+func TestFaults(t *testing.T) {
+	for _, c := range faultCases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := config.Load(write(t, edit(t, good, c.edit...)), everything())
+			faults := faultsOf(t, err)
+			if len(faults) != 1 {
+				t.Fatalf("%d faults: %v", len(faults), faults)
+			}
+			f := faults[0]
+			if f.Key != c.key || !strings.Contains(f.Text, c.text) || !strings.Contains(f.Hint, c.hint) {
+				t.Errorf("got key %q, text %q, hint %q\nwant key %q, text with %q, hint with %q", f.Key, f.Text, f.Hint, c.key, c.text, c.hint)
+			}
+			if text := f.String() + f.Hint; strings.Contains(text, seed) || strings.Contains(text, tokenSecret) || strings.Contains(text, accountSecret) {
+				t.Errorf("a secret is shown: %s", text)
+			}
+		})
+	}
+}
+
+// What belongs to parts that do not exist yet is refused by name.
+func TestNotYet(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit []string
+		key  string
+	}{
+		"admin":                        {[]string{`listen`, "admin = 'unix:/run/a'\nlisten"}, "admin"},
+		"metrics":                      {[]string{`listen`, "metrics = '127.0.0.1:5290'\nlisten"}, "metrics"},
+		"trusted_proxies":              {[]string{`listen`, "trusted_proxies = []\nlisten"}, "trusted_proxies"},
+		"allowed_origins":              {[]string{`listen`, "allowed_origins = []\nlisten"}, "allowed_origins"},
+		"http":                         {[]string{`xmpp://`, `http://`}, "listen[0]"},
+		"https":                        {[]string{`xmpp://`, `https://`}, "listen[0]"},
+		"http+insecure":                {[]string{`xmpp://`, `http+insecure://`}, "listen[0]"},
+		"admins":                       {[]string{`name =`, "admins = []\nname ="}, "domain[0].admins"},
+		"public_urls":                  {[]string{`name =`, "public_urls = []\nname ="}, "domain[0].public_urls"},
+		"upstream host":                {[]string{`name =`, "upstream = 'host'\nname ="}, "domain[0].upstream"},
+		"host":                         {[]string{`[replay]`, "[domain.host]\npath = 'x'\n[replay]"}, "domain[0].host"},
+		"account_secret_previous_file": {[]string{`addresses`, "account_secret_previous_file = 'x'\naddresses"}, "domain[0].server.account_secret_previous_file"},
+		"send_proxy":                   {[]string{`addresses`, "send_proxy = true\naddresses"}, "domain[0].server.send_proxy"},
+		"redis":                        {[]string{`path = "replay.db"`, `store = "redis"`}, "replay.store"},
+		"redis url":                    {[]string{`path =`, "url = 'x'\npath ="}, "replay.url"},
+		"redis password_file":          {[]string{`path =`, "password_file = 'x'\npath ="}, "replay.password_file"},
+		"redis ca_file":                {[]string{`path =`, "ca_file = 'x'\npath ="}, "replay.ca_file"},
+		"redis sentinel":               {[]string{`path =`, "sentinel = 'x'\npath ="}, "replay.sentinel"},
+		"upstream_element_bytes":       {[]string{`[limits]`, "[limits]\nupstream_element_bytes = 1"}, "limits.upstream_element_bytes"},
+		"bosh_sessions":                {[]string{`[limits]`, "[limits]\nbosh_sessions = 1"}, "limits.bosh_sessions"},
+		"bosh_buffer_bytes":            {[]string{`[limits]`, "[limits]\nbosh_buffer_bytes = 1"}, "limits.bosh_buffer_bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Load(write(t, edit(t, good, c.edit...)), everything())
+			faults := faultsOf(t, err)
+			if len(faults) != 1 || faults[0].Key != c.key || !strings.Contains(faults[0].Text, "does not have") || !strings.Contains(faults[0].Hint, "leave it out") {
+				t.Errorf("got %q", faults)
+			}
+		})
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	text := edit(t, good,
+		`xmpp://127.0.0.1:5222`, `xmpps://127.0.0.1:5223`,
+		`name = "example.org"`, "name = 7\nskew = 99",
+		seed, "!", tokenSecret, "é",
+		accountSecret, "short",
+		`[limits]`, "[limits]\nstreams = 0\ncolour = 1\nbosh_sessions = 1",
+		`[log]`, "[log]\nlevel = 'loud'")
+	_, err := config.Load(write(t, text), everything())
+	got := map[string]bool{}
+	for _, f := range faultsOf(t, err) {
+		got[f.Key] = true
+	}
+	for _, key := range []string{"listen[0]", "domain[0].name", "domain[0].skew", "domain[0].key[0].otp_seed", "domain[0].key[0].token_secret",
+		"domain[0].server.account_secret", "limits.streams", "limits.colour", "limits.bosh_sessions", "log.level"} {
+		if !got[key] {
+			t.Errorf("%s is not reported: %v", key, err)
+		}
+	}
+	if len(got) != 10 {
+		t.Errorf("%d keys are reported: %v", len(got), err)
+	}
+}
+
+func TestFileThatCannotBeRead(t *testing.T) {
+	_, err := config.Load(t.TempDir()+"/nowhere.toml", everything())
+	if f := faultsOf(t, err)[0]; !strings.Contains(f.Text, "no such file") || !strings.Contains(f.Hint, "--config") {
+		t.Errorf("got %q, hint %q", f, f.Hint)
+	}
+	_, err = config.Load(write(t, strings.Repeat("#", 1<<20+1)), everything())
+	if f := faultsOf(t, err)[0]; !strings.Contains(f.Text, "too long") {
+		t.Errorf("got %q", f)
+	}
+	_, err = config.Load(write(t, good+strings.Repeat("#", 1<<20-len(good))), everything())
+	if err != nil {
+		t.Errorf("a file of the largest size: %v", err)
+	}
+	_, err = config.Load(write(t, ""), everything())
+	if f := faultsOf(t, err); !strings.Contains(f.Error(), "no domain is configured") {
+		t.Errorf("an empty file: %q", f)
+	}
+}

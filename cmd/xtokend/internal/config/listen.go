@@ -1,0 +1,88 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+)
+
+var defaultListen = []string{"xmpp://[::]:5222", "xmpps://[::]:5223"}
+
+func (l *loader) listeners(raw *rawFile) []Listener {
+	uris := get(l, "listen", raw.Listen, defaultListen)
+	if len(uris) == 0 {
+		l.fault("listen", `write listen = ["xmpp://[::]:5222"], say`, "is empty")
+	}
+	var listeners []Listener
+	taken := map[netip.AddrPort]bool{}
+	for i, uri := range uris {
+		key := "listen[" + strconv.Itoa(i) + "]"
+		listener, ok := l.listener(key, uri)
+		if !ok {
+			continue
+		}
+		if taken[listener.Address] {
+			l.fault(key, "", "%s is listed twice", listener.Address)
+		}
+		taken[listener.Address] = listener.Address.Port() != 0
+		if raw.TLS == nil {
+			l.needsTLS(key, listener)
+		}
+		listeners = append(listeners, listener)
+	}
+	return listeners
+}
+
+func (l *loader) needsTLS(key string, listener Listener) {
+	const hint = "add [tls] with certificate and key"
+	switch {
+	case listener.Scheme == XMPPS:
+		l.fault(key, hint, "%s needs a certificate", listener)
+	case !listener.Loopback:
+		l.fault(key, hint+", or listen on 127.0.0.1 or [::1] only", "%s needs a certificate: beyond loopback STARTTLS is required", listener)
+	}
+}
+
+func (l *loader) listener(key, uri string) (Listener, bool) {
+	const example = `write "xmpp://[::]:5222" or "xmpps://192.0.2.1:5223", say`
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		l.fault(key, example, "%q is not an address to listen on", uri)
+		return Listener{}, false
+	}
+	scheme := Scheme(u.Scheme)
+	if scheme != XMPP && scheme != XMPPS {
+		if !l.isLater(key, u.Scheme) {
+			l.fault(key, example, "%q is not a scheme to listen with", u.Scheme)
+		}
+		return Listener{}, false
+	}
+	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		l.fault(key, example, "%q has more than scheme, address and port", uri)
+		return Listener{}, false
+	}
+	address, err := netip.ParseAddrPort(u.Host)
+	if err != nil {
+		// A name could mean another address tomorrow, and whether one is
+		// loopback decides whether TLS is required.
+		l.fault(key, example+"; [::] is every address, 127.0.0.1 this machine alone", "%q needs an IP address and a port", uri)
+		return Listener{}, false
+	}
+	return Listener{Scheme: scheme, Address: address, Loopback: address.Addr().Unmap().IsLoopback()}, true
+}
+
+// peer checks an address to connect to: "host:port", the host an IP address or
+// a name. Without encryption it must be a loopback address.
+func (l *loader) peer(key, address string, p Protection, encrypted string) {
+	host, port, err := net.SplitHostPort(address)
+	number, perr := strconv.ParseUint(port, 10, 16)
+	if err != nil || host == "" || perr != nil || number == 0 {
+		l.fault(key, `write "127.0.0.1:5322", say`, "%q is not an address and a port", address)
+		return
+	}
+	ip, err := netip.ParseAddr(host)
+	if p == Plaintext && (err != nil || !ip.Unmap().IsLoopback()) {
+		l.fault(key, `set tls = `+encrypted+`, or connect to 127.0.0.1 or [::1]`, `%q is not a loopback address, and tls = "none" is for those alone`, address)
+	}
+}

@@ -1,0 +1,84 @@
+package config
+
+import "time"
+
+// The raw types are the file's schema: a key that no field names is unknown.
+// Fields are exported because the TOML decoder writes them.
+
+type rawFile struct {
+	Listen value[[]string] `toml:"listen"`
+	TLS    *rawTLS         `toml:"tls"`
+	Domain []rawDomain     `toml:"domain"`
+	Replay rawReplay       `toml:"replay"`
+	Limits rawLimits       `toml:"limits"`
+	Log    rawLog          `toml:"log"`
+}
+
+type rawTLS struct {
+	Certificate value[string] `toml:"certificate"`
+	Key         value[string] `toml:"key"`
+}
+
+type rawDomain struct {
+	Name           value[string]   `toml:"name"`
+	Mechanisms     value[[]string] `toml:"mechanisms"`
+	Skew           value[int64]    `toml:"skew"`
+	FoldCase       value[bool]     `toml:"fold_case"`
+	IssuerTimezone value[string]   `toml:"issuer_timezone"`
+	Upstream       value[string]   `toml:"upstream"`
+	Key            []rawKey        `toml:"key"`
+	Server         rawServer       `toml:"server"`
+	Component      *rawComponent   `toml:"component"`
+}
+
+type rawKey struct {
+	OTPSeed         value[Secret]    `toml:"otp_seed"`
+	OTPSeedFile     value[string]    `toml:"otp_seed_file"`
+	TokenSecret     value[Secret]    `toml:"token_secret"`
+	TokenSecretFile value[string]    `toml:"token_secret_file"`
+	NotAfter        value[time.Time] `toml:"not_after"`
+}
+
+type rawServer struct {
+	Addresses         value[[]string] `toml:"addresses"`
+	TLS               value[string]   `toml:"tls"`
+	CAFile            value[string]   `toml:"ca_file"`
+	ServerName        value[string]   `toml:"server_name"`
+	Accounts          value[string]   `toml:"accounts"`
+	AccountSecret     value[Secret]   `toml:"account_secret"`
+	AccountSecretFile value[string]   `toml:"account_secret_file"`
+	Takeover          value[bool]     `toml:"takeover"`
+	Protected         value[[]string] `toml:"protected"`
+}
+
+type rawComponent struct {
+	Address    value[string] `toml:"address"`
+	Name       value[string] `toml:"name"`
+	Secret     value[Secret] `toml:"secret"`
+	SecretFile value[string] `toml:"secret_file"`
+	TLS        value[string] `toml:"tls"`
+}
+
+type rawReplay struct {
+	Store value[string] `toml:"store"`
+	Path  value[string] `toml:"path"`
+}
+
+type rawLimits struct {
+	AuthAttempts              value[int64]  `toml:"auth_attempts"`
+	FailedPerMinutePerAddress value[int64]  `toml:"failed_per_minute_per_address"`
+	FailedPerMinutePerUser    value[int64]  `toml:"failed_per_minute_per_user"`
+	IPv6Prefix                value[int64]  `toml:"ipv6_prefix"`
+	Streams                   value[int64]  `toml:"streams"`
+	StreamsPerAddress         value[int64]  `toml:"streams_per_address"`
+	Unauthenticated           value[int64]  `toml:"unauthenticated"`
+	ElementBytes              value[int64]  `toml:"element_bytes"`
+	ElementDepth              value[int64]  `toml:"element_depth"`
+	NegotiationTimeout        value[string] `toml:"negotiation_timeout"`
+	WriteTimeout              value[string] `toml:"write_timeout"`
+}
+
+type rawLog struct {
+	Level  value[string] `toml:"level"`
+	Format value[string] `toml:"format"`
+}

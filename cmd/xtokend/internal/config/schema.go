@@ -1,0 +1,174 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+type kind int
+
+const (
+	kindValue kind = iota
+	kindTable
+	kindTables // an array of tables
+)
+
+// schema holds every key that the raw types name, by its path without indexes.
+var schema = makeSchema(map[string]kind{}, "", reflect.TypeFor[rawFile]())
+
+func makeSchema(s map[string]kind, place string, t reflect.Type) map[string]kind {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		key := place + field.Tag.Get("toml")
+		ft := field.Type
+		k := kindTable
+		switch {
+		case ft.Kind() == reflect.Slice:
+			k, ft = kindTables, ft.Elem()
+		case ft.Kind() == reflect.Pointer:
+			ft = ft.Elem()
+		case reflect.PointerTo(ft).Implements(reflect.TypeFor[interface{ UnmarshalTOML(any) error }]()):
+			k = kindValue
+		}
+		s[key] = k
+		if k != kindValue {
+			makeSchema(s, key+".", ft)
+		}
+	}
+	return s
+}
+
+// later lists what belongs to parts of xtokend that this version does not have:
+// keys by their path without indexes, or one value of a key (for listen, the
+// scheme). They are refused, not ignored, each with what the part is.
+var later = map[string]string{
+	"admin":           "the admin socket",
+	"metrics":         "the metrics listener",
+	"trusted_proxies": "trusted proxies",
+	"allowed_origins": "WebSocket and BOSH",
+
+	"listen=http":          "WebSocket and BOSH",
+	"listen=https":         "WebSocket and BOSH",
+	"listen=http+insecure": "WebSocket and BOSH",
+
+	"domain.admins":        "ad-hoc commands for administrators",
+	"domain.public_urls":   "discovery of WebSocket and BOSH addresses",
+	"domain.host":          "the built-in host",
+	"domain.upstream=host": "the built-in host",
+
+	"domain.server.account_secret_previous":      "changing the account secret",
+	"domain.server.account_secret_previous_file": "changing the account secret",
+	"domain.server.send_proxy":                   "the PROXY protocol",
+
+	"replay.store=redis":   "the Redis replay store",
+	"replay.url":           "the Redis replay store",
+	"replay.password_file": "the Redis replay store",
+	"replay.ca_file":       "the Redis replay store",
+	"replay.sentinel":      "the Redis replay store",
+
+	"limits.upstream_element_bytes": "WebSocket and BOSH",
+	"limits.bosh_sessions":          "BOSH",
+	"limits.bosh_buffer_bytes":      "BOSH",
+}
+
+// isLater reports a key, or with a value that value of it, as a fault if it is
+// in the table above, and whether it is.
+func (l *loader) isLater(path, value string) bool {
+	entry := withoutIndexes(path)
+	what := lastPart(path)
+	if value != "" {
+		entry += "=" + value
+		what = value
+	}
+	part, ok := later[entry]
+	if ok {
+		l.fault(path, "leave it out: it belongs to "+part, "this version of xtokend does not have %q yet", what)
+	}
+	return ok
+}
+
+// withoutIndexes turns "domain[0].key[1].otp_seed" into "domain.key.otp_seed".
+func withoutIndexes(path string) string {
+	var b strings.Builder
+	inside := false
+	for _, r := range path {
+		switch {
+		case r == '[':
+			inside = true
+		case r == ']':
+			inside = false
+		case !inside:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// unknown reports a key that the schema does not have.
+func (l *loader) unknown(place, path, key string) {
+	if l.isLater(path+key, "") {
+		return
+	}
+	hint := ""
+	if near := nearest(place, key); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	l.fault(path+key, hint, "unknown key")
+}
+
+// nearest returns the known key that an unknown one was meant to be: the most
+// like it in the same table, or one of its name in another; "" if there is none.
+func nearest(place, key string) string {
+	key = strings.ToLower(key)
+	best, distance := "", 1+max(1, len(key)/3)
+	var elsewhere []string
+	for known, k := range schema {
+		name := lastPart(known)
+		table := strings.TrimSuffix(known, name)
+		if table == place {
+			if d := editDistance(key, name); d < distance || d == distance && name < best {
+				best, distance = name, d
+			}
+		} else if name == key && k == kindValue {
+			elsewhere = append(elsewhere, name+" of "+header(table))
+		}
+	}
+	if best == "" && len(elsewhere) > 0 {
+		best = slices.Min(elsewhere)
+	}
+	return best
+}
+
+// header returns how the file announces a table given as "domain.server.".
+func header(table string) string {
+	name := strings.TrimSuffix(table, ".")
+	switch {
+	case name == "":
+		return "the top of the file, before any table"
+	case schema[name] == kindTables:
+		return "[[" + name + "]]"
+	}
+	return "[" + name + "]"
+}
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,74 @@
+// Command xtokend stands in front of an XMPP server and lets users log in with
+// one-time tokens.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	_ "time/tzdata" // issuer_timezone must not depend on the machine
+
+	"github.com/alecthomas/kong"
+
+	"xtokend/cmd/xtokend/internal/config"
+)
+
+// Exit statuses of every command.
+const (
+	exitOK      = 0
+	exitFailure = 1 // what was asked for failed, or a token is refused
+	exitUsage   = 2 // the command line or the settings are wrong
+)
+
+type commands struct {
+	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with the settings."`
+	Keygen  keygenCommand  `cmd:"" help:"Print a new key as TOML: a 160-bit OTP seed and a 256-bit token secret."`
+	Token   tokenCommand   `cmd:"" help:"Print a token for JID."`
+	Explain explainCommand `cmd:"" help:"Say why a token is accepted or refused."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// settingsFlag is the flag of every command that reads the settings.
+type settingsFlag struct {
+	Config string `placeholder:"FILE" default:"${config}" help:"Settings file (default ${config})."`
+}
+
+// process is what a command has of the world outside.
+type process struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+func main() {
+	stdout := bufio.NewWriter(os.Stdout)
+	finish := func(status int) {
+		if err := stdout.Flush(); err != nil && status == exitOK {
+			fmt.Fprintf(os.Stderr, "xtokend: error: cannot write to standard output: %v\n", errors.Unwrap(err))
+			status = exitFailure
+		}
+		os.Exit(status)
+	}
+	p := &process{stdin: os.Stdin, stdout: stdout, stderr: os.Stderr}
+	finish(p.run(os.Args[1:], finish))
+}
+
+// run runs the command that args name and returns its exit status. After
+// printing help it calls exit, which must not return.
+func (p *process) run(args []string, exit func(status int)) int {
+	parser := kong.Must(&commands{},
+		kong.Name("xtokend"),
+		kong.Description("Lets users log in to an XMPP server with one-time tokens."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Vars{"config": config.DefaultPath},
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(exit),
+		kong.Bind(p),
+	)
+	command, err := parser.Parse(args)
+	if err != nil {
+		return p.complain(usageError(err))
+	}
+	return p.complain(command.Run())
+}

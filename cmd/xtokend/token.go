@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"xtokend/auth"
+	"xtokend/cmd/xtokend/internal/config"
+)
+
+type tokenCommand struct {
+	settingsFlag
+	At  instant `placeholder:"TIME" help:"Moment of issue, as in 2026-01-02T15:04:05Z (default now)."`
+	JID string  `arg:"" name:"jid" help:"Bare JID of the user."`
+}
+
+// Run prints a token on one line and nothing else.
+func (c *tokenCommand) Run(p *process) error {
+	cfg, err := config.Load(c.Config, config.Options{Need: config.Keys})
+	if err != nil {
+		return err
+	}
+	authcid, domain, err := splitJID(cfg.Domains, c.JID)
+	if err != nil {
+		return err
+	}
+	name, err := auth.PrepareName(authcid)
+	if err != nil {
+		return usage("", "%q cannot be the name of a user: %s", authcid, detail(err))
+	}
+	at := c.At.orNow()
+	for _, key := range domain.Keys {
+		if !key.NotAfter.IsZero() && !at.Before(key.NotAfter) {
+			continue
+		}
+		token, err := key.Issue(name, domain.Name, at)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(p.stdout, token)
+		return nil
+	}
+	return &failure{status: exitFailure, text: "every key of " + domain.Name + " has ended by then",
+		hint: "add the [[domain.key]] that `xtokend keygen` prints"}
+}
+
+func detail(err error) string {
+	var refusal *auth.Refusal
+	if errors.As(err, &refusal) && refusal.Detail != "" {
+		return refusal.Detail
+	}
+	return err.Error()
+}
+
+// splitJID splits a JID at its last @: what stands before it is the authcid as
+// a client sends it, which may be no localpart at all.
+func splitJID(domains []config.Domain, address string) (authcid string, _ *config.Domain, _ error) {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return "", nil, usage("write NAME@DOMAIN", "%q is not a bare JID", address)
+	}
+	authcid, domainpart := address[:at], address[at+1:]
+	var names []string
+	prepared, err := jid.New("", domainpart, "")
+	for i := range domains {
+		if err == nil && domains[i].Name == prepared.Domainpart() {
+			return authcid, &domains[i], nil
+		}
+		names = append(names, domains[i].Name)
+	}
+	return "", nil, usage("configured: "+strings.Join(names, ", "), "%q is not a configured domain", domainpart)
+}
+
+// instant is a moment on the command line.
+type instant struct{ time.Time }
+
+// UnmarshalText reads a time as RFC 3339 writes it.
+func (t *instant) UnmarshalText(text []byte) (err error) {
+	t.Time, err = time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 2026-01-02T15:04:05Z (RFC 3339)", text)
+	}
+	return nil
+}
+
+// orNow returns the present moment if none was given.
+func (t instant) orNow() time.Time {
+	if t.IsZero() {
+		return time.Now()
+	}
+	return t.Time
+}
