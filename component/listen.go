@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"time"
 )
 
@@ -97,19 +96,9 @@ func (f *Front) start(t *transport) {
 	f.sessions.Go(func() {
 		defer f.streams.remove(s)
 		defer cancel(nil)
-		defer f.recoverPanic(t)
+		defer s.recoverPanic()
 		s.serve(ctx)
 	})
-}
-
-// recoverPanic ends one session that met a fault in the program, and no other.
-// It must be deferred directly.
-func (f *Front) recoverPanic(t *transport) {
-	if v := recover(); v != nil {
-		f.panics.Add(1)
-		f.log.Error("a fault in the program ended a session; please report it", "panic", v, "stack", string(debug.Stack()))
-		t.conn.Close()
-	}
 }
 
 func addressOf(conn net.Conn) netip.Addr {

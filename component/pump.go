@@ -36,7 +36,7 @@ var (
 	errStopped    = errors.New("stopped")        // by stop
 	errSourceLost = errors.New("source lost")    // joined with the cause
 	errSinkLost   = errors.New("sink lost")      // joined with the cause
-	errPanicked   = errors.New("internal fault") // reported by recoverPanic
+	errPanicked   = errors.New("internal fault") // which recoverPanic has reported
 )
 
 // run pumps until one side ends; it never returns nil.

@@ -3,7 +3,6 @@ package component
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"xtokend/internal/xmlsplit"
@@ -22,7 +21,7 @@ func (s *session) relay(ctx context.Context) error {
 	toClient := &pump{
 		src: s.upstream, dst: s.transport.conn, pending: s.toClient,
 		timeout: s.front.limits.WriteTimeout, count: &s.relayed.toClient,
-		scanner: xmlsplit.Scanner{Relay: true, Limits: xmlsplit.Limits{ElementBytes: math.MaxInt, Depth: math.MaxInt}},
+		scanner: xmlsplit.Scanner{Relay: true},
 	}
 	s.transport.reader, s.toClient = nil, nil
 	fromClient.scanner.StartInside()
@@ -47,7 +46,7 @@ func (s *session) relay(ctx context.Context) error {
 			}
 			down <- err
 		}()
-		defer s.front.recoverPanic(s.transport)
+		defer s.recoverPanic()
 		err = fromClient.run()
 	}()
 	up := toClient.run()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -133,4 +134,19 @@ func (s *session) nextElement() (element.Element, error) {
 		return element.Element{}, fail(stream.NotWellFormed, "")
 	}
 	return element.Parse(unit, s.header)
+}
+
+// recoverPanic ends one session that met a fault in the program, and no other.
+// It must be deferred directly, in each goroutine of a session.
+func (s *session) recoverPanic() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	s.front.panics.Add(1)
+	s.front.log.Error("a fault in the program ended a session; please report it", "panic", v, "stack", string(debug.Stack()))
+	s.transport.conn.Close()
+	if s.upstream != nil {
+		s.upstream.Close()
+	}
 }

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"xtokend/auth"
+	"xtokend/auth/replay"
+	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/component"
+	"xtokend/component/link"
+	"xtokend/component/server"
+)
+
+// parts is what a running daemon consists of.
+type parts struct {
+	front *component.Front
+	store replay.Store
+	links []*link.Link
+}
+
+func (p *parts) close() error { return p.store.Close() }
+
+// awaitLinks waits for the component links, not for long: logins of known users
+// do without.
+func (p *parts) awaitLinks(ctx context.Context) {
+	ctx, done := context.WithTimeout(ctx, linkPatience)
+	defer done()
+	for _, l := range p.links {
+		l.Wait(ctx)
+	}
+}
+
+// build makes the parts that the settings ask for. Nothing runs yet.
+func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
+	p := &parts{}
+	if p.store, err = openStore(cfg.Replay); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	front := component.Config{Limits: component.Limits(cfg.Limits), Logger: log}
+	if cfg.TLS != nil {
+		front.TLS = &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: newCertificate(cfg.TLS, log, time.Now).get,
+		}
+	}
+	for i := range cfg.Domains {
+		d, err := p.domain(&cfg.Domains[i], log.With("domain", cfg.Domains[i].Name))
+		if err != nil {
+			return nil, err
+		}
+		front.Domains = append(front.Domains, d)
+	}
+	p.front, err = component.New(front)
+	return p, err
+}
+
+func openStore(r config.Replay) (replay.Store, error) {
+	if r.Store == config.ReplayMemory {
+		return replay.NewMemory(replay.MemoryOptions{}), nil
+	}
+	store, err := replay.OpenFile(r.Path, replay.FileOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("replay.path: %w", err)
+	}
+	return store, nil
+}
+
+func (p *parts) domain(d *config.Domain, log *slog.Logger) (component.Domain, error) {
+	keys := make([]auth.Key, len(d.Keys))
+	for i, k := range d.Keys {
+		keys[i] = k.Key
+	}
+	verifier, err := auth.NewVerifier(auth.Config{
+		Domain: d.Name, Keys: keys, Skew: d.Skew, FoldCase: d.FoldCase, IssuerTimezone: d.IssuerTimezone, Store: p.store,
+	})
+	if err != nil {
+		return component.Domain{}, err
+	}
+	upstream, err := p.server(d, log)
+	if err != nil {
+		return component.Domain{}, err
+	}
+	return component.Domain{Name: d.Name, Verifier: verifier, Mechanisms: d.Mechanisms, Upstream: upstream}, nil
+}
+
+// server makes the upstream of a domain, and its component link if it has one.
+func (p *parts) server(d *config.Domain, log *slog.Logger) (*server.Server, error) {
+	c := serverConfig(d)
+	c.Log = log
+	switch d.Server.Accounts {
+	case config.AccountsComponent:
+		l, err := newLink(d, log)
+		if err != nil {
+			return nil, err
+		}
+		p.links = append(p.links, l)
+		c.Accounts = l
+	case config.AccountsRegister:
+		r, err := server.NewRegistration(c)
+		if err != nil {
+			return nil, err
+		}
+		c.Accounts = r
+	}
+	return server.New(c)
+}
+
+func serverConfig(d *config.Domain) server.Config {
+	modes := map[config.Protection]server.TLSMode{
+		config.Plaintext: server.TLSNone, config.STARTTLS: server.StartTLS, config.DirectTLS: server.DirectTLS,
+	}
+	return server.Config{
+		Domain:        d.Name,
+		Addresses:     d.Server.Addresses,
+		TLS:           modes[d.Server.TLS],
+		TLSConfig:     &tls.Config{RootCAs: d.Server.RootCAs, ServerName: d.Server.ServerName, MinVersion: tls.VersionTLS12},
+		AccountSecret: []byte(d.Server.AccountSecret.Reveal()),
+		Takeover:      d.Server.Takeover,
+		Protected:     d.Server.Protected,
+	}
+}
+
+// newLink makes the component link of a domain that has one.
+func newLink(d *config.Domain, log *slog.Logger) (*link.Link, error) {
+	c := link.Config{
+		Address: d.Component.Address,
+		Name:    d.Component.Name,
+		Secret:  []byte(d.Component.Secret.Reveal()),
+		Domain:  d.Name,
+		Log:     log,
+	}
+	if d.Component.TLS == config.DirectTLS {
+		c.TLS = &tls.Config{RootCAs: d.Server.RootCAs, ServerName: d.Server.ServerName, MinVersion: tls.VersionTLS12}
+	}
+	return link.New(c)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/component"
+)
+
+const (
+	// shutdownTimeout bounds the end of all sessions after SIGTERM.
+	shutdownTimeout = 15 * time.Second
+	// linkPatience is how long the start waits for the component links, so that
+	// the first login of a new user need not fail.
+	linkPatience = 2 * time.Second
+)
+
+type serveCommand struct {
+	settingsFlag
+}
+
+// Run serves clients until SIGTERM or SIGINT.
+func (c *serveCommand) Run(p *process) error {
+	cfg, err := config.Load(c.Config, config.Options{Need: config.Everything})
+	if err != nil {
+		p.warn(cfg.Warnings)
+		return err
+	}
+	log := newLogger(p.stderr, cfg.Log)
+	for _, w := range cfg.Warnings {
+		log.Warn("settings: "+w.String(), "hint", w.Hint)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	go func() {
+		for range hangup {
+			log.Info("SIGHUP: a changed certificate is read by itself; restart to use other changed settings")
+		}
+	}()
+	return serve(ctx, &cfg, log, stop)
+}
+
+// serve runs until ctx ends or a listener fails. It calls stopping when it
+// begins to shut down, from when on a second signal ends the process at once.
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping func()) (err error) {
+	parts, err := build(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, parts.close()) }()
+	listeners, err := listen(cfg.Listeners)
+	if err != nil {
+		return err
+	}
+
+	linkContext, stopLinks := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, l := range parts.links {
+		running.Go(func() { l.Run(linkContext) })
+	}
+	defer running.Wait()
+	defer stopLinks()
+
+	parts.awaitLinks(ctx)
+
+	failed := make(chan error, len(listeners))
+	for i, l := range listeners {
+		accept := parts.front.Serve
+		if cfg.Listeners[i].Scheme == config.XMPPS {
+			accept = parts.front.ServeTLS
+		}
+		running.Go(func() {
+			if err := accept(l); !errors.Is(err, component.ErrClosed) {
+				failed <- fmt.Errorf("%s: %w", l.Addr(), err)
+			}
+		})
+		log.Info("listening", "address", l.Addr().String(), "scheme", string(cfg.Listeners[i].Scheme))
+	}
+	log.Info("ready")
+
+	select {
+	case <-ctx.Done():
+		log.Info("shutting down")
+	case err = <-failed:
+		log.Error("a listener failed, shutting down", "error", err)
+	}
+	stopping()
+	deadline, done := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer done()
+	return errors.Join(err, parts.front.Shutdown(deadline))
+}
+
+// listen opens all listeners, or none.
+func listen(wanted []config.Listener) ([]net.Listener, error) {
+	var opened []net.Listener
+	var errs []error
+	for _, w := range wanted {
+		network := "tcp"
+		if w.Address.Addr().Is4() {
+			network = "tcp4" // "tcp" would take 0.0.0.0 for both families
+		}
+		l, err := net.Listen(network, w.Address.String())
+		if err != nil {
+			errs = append(errs, listenError(w, err))
+			continue
+		}
+		opened = append(opened, l)
+	}
+	if len(errs) > 0 {
+		for _, l := range opened {
+			l.Close()
+		}
+		return nil, errors.Join(errs...)
+	}
+	return opened, nil
+}
+
+func listenError(w config.Listener, err error) error {
+	f := &failure{status: exitFailure, text: fmt.Sprintf("cannot listen on %s: %v", w, errors.Unwrap(err))}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		f.hint = "another program has this port; is it the server that should stand behind xtokend?"
+	case errors.Is(err, syscall.EACCES):
+		f.hint = "ports below 1024 need CAP_NET_BIND_SERVICE"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		f.hint = "no interface of this machine has this address"
+	}
+	return f
+}

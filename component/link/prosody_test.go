@@ -1,0 +1,147 @@
+package link_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"xtokend/component/link"
+	"xtokend/component/server"
+	"xtokend/internal/prosody"
+	"xtokend/internal/prosodytest"
+)
+
+func TestAccounts(t *testing.T) {
+	p := prosodytest.Start(t, prosody.Options{})
+	l := runProsody(t, p)
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want error
+		has  bool
+	}{
+		{"set the password of nobody", func() error { return l.SetPassword(t.Context(), alice, "x") }, link.ErrNoAccount, false},
+		{"remove nobody", func() error { return l.Remove(t.Context(), alice) }, link.ErrNoAccount, false},
+		{"add", func() error { return l.Add(t.Context(), alice, "one") }, nil, true},
+		{"add again", func() error { return l.Add(t.Context(), alice, "two") }, server.ErrAccountExists, true},
+		{"set the password", func() error { return l.SetPassword(t.Context(), alice, "a <b> & 'c'") }, nil, true},
+		{"remove", func() error { return l.Remove(t.Context(), alice) }, nil, false},
+		{"remove again", func() error { return l.Remove(t.Context(), alice) }, link.ErrNoAccount, false},
+	} {
+		if err := step.do(); !errors.Is(err, step.want) {
+			t.Errorf("%s: error %v, want %v", step.name, err, step.want)
+		}
+		if has := p.HasAccount("alice"); has != step.has {
+			t.Errorf("%s: account exists: %t", step.name, has)
+		}
+	}
+	if _, err := l.List(t.Context()); !errors.Is(err, link.ErrListUnsupported) {
+		t.Errorf("list: error %v, want %v", err, link.ErrListUnsupported)
+	}
+}
+
+func TestProsodyRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		options prosody.Options
+		want    string
+	}{
+		{"no administrator", prosody.Options{NotAdmin: true}, `admins = { "xtoken.example.org" }`},
+		{"no commands", prosody.Options{HostLines: `modules_disabled = { "admin_adhoc" }`}, "enable admin_adhoc"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := prosodytest.Start(t, tt.options)
+			l := runProsody(t, p)
+			says(t, l.Add(t.Context(), alice, "one"), tt.want)
+			if p.HasAccount("alice") {
+				t.Error("the account was made")
+			}
+		})
+	}
+}
+
+func TestConnectRefused(t *testing.T) {
+	p := prosodytest.Start(t, prosody.Options{})
+	for _, tt := range []struct {
+		name, secret, component, want string
+	}{
+		{"wrong secret", "wrong", "xtoken.example.org", "refuses the component secret"},
+		{"unknown name", p.ComponentSecret, "other.example.org", "no component other.example.org"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := run(t, p.Component, tt.secret, func(c *link.Config) { c.Name = tt.component })
+			says(t, r.trouble(t), tt.want)
+			says(t, errors.New(r.log.String()), tt.want)
+			if err := r.Add(t.Context(), alice, "one"); !errors.Is(err, link.ErrDown) {
+				t.Errorf("add: %v", err)
+			}
+		})
+	}
+}
+
+func TestNameIsTaken(t *testing.T) {
+	p := prosodytest.Start(t, prosody.Options{})
+	first := runProsody(t, p)
+	second := run(t, p.Component, p.ComponentSecret, nil)
+	says(t, second.trouble(t), "each node needs a name of its own")
+	if err := first.Add(t.Context(), alice, "one"); err != nil {
+		t.Errorf("the first link: %v", err)
+	}
+	first.stop()
+	second.again <- time.Time{}
+	second.up(t)
+}
+
+func TestReconnect(t *testing.T) {
+	p := prosodytest.Start(t, prosody.Options{})
+	l := runProsody(t, p)
+	for _, end := range []struct {
+		name string
+		do   func() error
+	}{
+		{"stopped", func() error { return p.Stop(t.Context()) }},
+		{"killed", p.Kill},
+	} {
+		if err := end.do(); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %v", end.name, l.trouble(t))
+		if err := l.Add(t.Context(), alice, "one"); !errors.Is(err, link.ErrDown) {
+			t.Errorf("%s: add: %v, want %v", end.name, err, link.ErrDown)
+		}
+		l.again <- time.Time{} // while the server is still down
+		says(t, l.trouble(t), p.Component)
+		if err := p.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		l.again <- time.Time{}
+		l.up(t)
+		if err := l.Add(t.Context(), alice, "one"); err != nil {
+			t.Errorf("%s: add after the restart: %v", end.name, err)
+		}
+		if err := l.Remove(t.Context(), alice); err != nil {
+			t.Errorf("%s: remove after the restart: %v", end.name, err)
+		}
+	}
+}
+
+func TestFrozenServerIsBoundedByContext(t *testing.T) {
+	p := prosodytest.Start(t, prosody.Options{})
+	l := runProsody(t, p)
+	if err := p.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := l.Add(ctx, alice, "one"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("add: %v", err)
+	}
+	if err := p.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	// The answer to the request that was given up is nobody's.
+	if err := l.Add(t.Context(), alice, "one"); !errors.Is(err, server.ErrAccountExists) {
+		t.Errorf("add: %v", err)
+	}
+}

@@ -1,0 +1,217 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"mellium.im/xmlstream"
+	"mellium.im/xmpp"
+	"mellium.im/xmpp/component"
+	"mellium.im/xmpp/stanza"
+	"mellium.im/xmpp/stream"
+)
+
+// writeTimeout bounds each write, and thus how long a server that has stopped
+// reading keeps us.
+const writeTimeout = 10 * time.Second
+
+// session is one connection of the link, from handshake to end.
+type session struct {
+	domain string
+	conn   net.Conn
+	xmpp   *xmpp.Session
+	out    chan any      // stanzas to write
+	wrote  chan struct{} // closed when nothing takes from out any more
+	done   chan struct{} // closed when the session has ended
+
+	mu      sync.Mutex
+	pending map[string]chan<- iq // by id; each has room for one answer
+}
+
+// serve connects, and returns when the connection has ended. wasUp says whether
+// the server had taken the component.
+func (l *Link) serve(ctx context.Context) (wasUp bool, err error) {
+	s, err := l.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	// Serve reads; the end of ctx ends that, and leaves a moment for the
+	// stream's closing tag.
+	stop := context.AfterFunc(ctx, func() {
+		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		s.conn.SetReadDeadline(time.Unix(1, 0))
+	})
+	defer stop()
+	defer s.conn.Close()
+	go s.write()
+	l.set(s, nil)
+	l.log.Info("component link is up", "address", l.address, "name", l.name.String())
+	err = s.xmpp.Serve(s)
+	close(s.done)
+	<-s.wrote
+	if err == nil {
+		err = io.EOF
+	}
+	return true, explain(err, l)
+}
+
+func (l *Link) connect(ctx context.Context) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, negotiateTimeout)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", l.address)
+	if err != nil {
+		return nil, err
+	}
+	if l.tls != nil {
+		secure := tls.Client(conn, l.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("TLS: %w", err)
+		}
+		conn = secure
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	// With a context that can end, mellium may set a deadline in the past after
+	// the negotiation.
+	x, err := component.NewSession(context.Background(), l.name, l.secret, limit(conn))
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, explain(err, l)
+	}
+	return &session{
+		domain: l.domain.String(), conn: conn, xmpp: x,
+		out: make(chan any), wrote: make(chan struct{}), done: make(chan struct{}), pending: make(map[string]chan<- iq),
+	}, nil
+}
+
+// explain says what the administrator can do about the end of a link.
+func explain(err error, l *Link) error {
+	var se stream.Error
+	if !errors.As(err, &se) {
+		if errors.Is(err, io.EOF) {
+			return errors.New("the server closed the connection")
+		}
+		return err
+	}
+	switch se.Err {
+	case stream.Conflict.Err:
+		return fmt.Errorf("another component is connected as %s: each node needs a name of its own: %w", l.name, err)
+	case stream.NotAuthorized.Err:
+		return fmt.Errorf("the server refuses the component secret of %s: %w", l.name, err)
+	case stream.HostUnknown.Err, stream.HostGone.Err:
+		return fmt.Errorf("the server has no component %s in its settings: %w", l.name, err)
+	}
+	return fmt.Errorf("stream error: %w", err)
+}
+
+// write writes what comes on out until the session ends. A write that fails
+// ends it.
+func (s *session) write() {
+	defer close(s.wrote)
+	for {
+		select {
+		case v := <-s.out:
+			s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+			if err := s.xmpp.Encode(context.Background(), v); err != nil {
+				s.conn.Close()
+				return
+			}
+		case <-s.done:
+			return
+		}
+	}
+}
+
+// send hands v to the writer.
+func (s *session) send(ctx context.Context, v any) error {
+	select {
+	case s.out <- v:
+		return nil
+	case <-s.wrote:
+		return ErrDown
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// request sends an IQ of type set to the domain and returns its answer, a
+// result or an error.
+func (s *session) request(ctx context.Context, from string, c command) (iq, error) {
+	id := newID()
+	answer := make(chan iq, 1)
+	s.mu.Lock()
+	s.pending[id] = answer
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.pending, id)
+		s.mu.Unlock()
+	}()
+	if err := s.send(ctx, iq{ID: id, From: from, To: s.domain, Type: stanza.SetIQ, Command: &c}); err != nil {
+		return iq{}, err
+	}
+	select {
+	case a := <-answer:
+		return a, nil
+	case <-s.done:
+		return iq{}, ErrDown
+	case <-ctx.Done():
+		return iq{}, ctx.Err()
+	}
+}
+
+// HandleXMPP implements xmpp.Handler: it takes one stanza from the server.
+func (s *session) HandleXMPP(t xmlstream.TokenReadEncoder, start *xml.StartElement) error {
+	if start.Name.Local != "iq" {
+		return nil // neither messages nor presence concern a component that keeps accounts
+	}
+	attr := func(name string) string {
+		for _, a := range start.Attr {
+			if a.Name.Space == "" && a.Name.Local == name {
+				return a.Value
+			}
+		}
+		return ""
+	}
+	id, from := attr("id"), attr("from")
+	switch stanza.IQType(attr("type")) {
+	case stanza.ResultIQ, stanza.ErrorIQ:
+		return s.answered(t, start, id, from)
+	case stanza.GetIQ, stanza.SetIQ:
+		refusal := iq{ID: id, From: attr("to"), To: from, Type: stanza.ErrorIQ,
+			Error: &iqError{Type: stanza.Cancel, Condition: conditions{{XMLName: xml.Name{Space: nsStanzas, Local: string(stanza.ServiceUnavailable)}}}}}
+		if from != "" {
+			_ = s.send(context.Background(), refusal) // fails only where the session ends, which Serve sees
+		}
+	}
+	return nil
+}
+
+// answered gives an answer to the request that waits for it, if it is one.
+func (s *session) answered(t xmlstream.TokenReadEncoder, start *xml.StartElement, id, from string) error {
+	s.mu.Lock()
+	waiting, ok := s.pending[id]
+	s.mu.Unlock()
+	if !ok || from != s.domain {
+		return nil
+	}
+	var a iq
+	if err := xml.NewTokenDecoder(xmlstream.MultiReader(xmlstream.Token(*start), t)).Decode(&a); err != nil {
+		return err
+	}
+	select {
+	case waiting <- a:
+	default: // the same answer a second time
+	}
+	return nil
+}
