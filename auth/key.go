@@ -30,6 +30,7 @@ type Key struct {
 type key struct {
 	seed     string
 	seedBits int
+	secret   string
 	notAfter time.Time
 	signers  sync.Pool // of *signer
 	almanac  almanac
@@ -55,9 +56,8 @@ func NewKey(otpSeed, tokenSecret string, notAfter time.Time) (Key, error) {
 			return Key{}, fmt.Errorf("character %d of the token secret is not a printable ASCII character; look for a stray space or line end", i+1)
 		}
 	}
-	k := &key{seed: seed, seedBits: len(raw) * 8, notAfter: notAfter}
-	secret := []byte(tokenSecret)
-	k.signers.New = func() any { return &signer{mac: hmac.New(sha256.New, secret)} }
+	k := &key{seed: seed, seedBits: len(raw) * 8, secret: tokenSecret, notAfter: notAfter}
+	k.signers.New = func() any { return &signer{mac: hmac.New(sha256.New, []byte(tokenSecret))} }
 	if k.code(0) == noCode {
 		return Key{}, errors.New("no one-time password can be made of the OTP seed; make a key with GenerateKey")
 	}

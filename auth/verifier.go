@@ -102,9 +102,8 @@ func NewVerifier(c Config) (*Verifier, error) {
 		v.now = time.Now
 	}
 	if v.zone != nil {
-		_, highest := offsets(v.zone)
 		// An issuer in a zone ahead of UTC takes its naive time for an earlier instant.
-		v.behind = max(0, int64(highest+replay.StepSeconds-1)/replay.StepSeconds)
+		v.behind = (furthestAhead(v.zone) + replay.StepSeconds - 1) / replay.StepSeconds
 	}
 	return v, nil
 }

@@ -1,0 +1,90 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// explainSignature looks for what the issuer may have signed instead.
+func (v *Verifier) explainSignature(at time.Time, authcid string, name Name, p *parsed, token string) []string {
+	digits, address := token[:signedDigits], name.localpart+"@"+v.domain
+	var findings []string
+	for i, k := range v.keys {
+		if !k.liveAt(at) {
+			if p.signedAs(k.secret, digits+address) {
+				findings = append(findings, fmt.Sprintf("signed with key %d, which ended at %s: give the issuer a newer key, or raise not_after", i+1, k.notAfter.UTC().Format(time.RFC3339)))
+			}
+			continue
+		}
+		for _, other := range v.missignings(authcid, name) {
+			if p.signedAs(k.secret, digits+other.text) {
+				findings = append(findings, fmt.Sprintf("signed with key %d, but %s", i+1, other.finding))
+			}
+		}
+		if decoded, ok := decodeSecret(k.secret); ok && p.signedAs(decoded, digits+address) {
+			findings = append(findings, fmt.Sprintf("signed with the secret of key %d decoded from base32: the issuer must use the secret's characters as they are", i+1))
+		}
+		if p.signedAs(k.seed, digits+address) {
+			findings = append(findings, fmt.Sprintf("signed with the OTP seed of key %d: the issuer has mixed up seed and secret", i+1))
+		}
+	}
+	if len(findings) == 0 {
+		findings = []string{fmt.Sprintf("not signed for %s with one of the %d keys: the issuer's token secret is another one, or it has signed another user or domain, or something else than the bare address", address, len(v.keys))}
+	}
+	return findings
+}
+
+func (p *parsed) signedAs(secret, text string) bool {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(text))
+	return hmac.Equal(mac.Sum(nil), p.signature[:])
+}
+
+func decodeSecret(secret string) (string, bool) {
+	encoding := base32.StdEncoding.WithPadding(base32.NoPadding)
+	decoded, err := encoding.DecodeString(strings.TrimRight(strings.ToUpper(secret), "="))
+	return string(decoded), err == nil && len(decoded) > 0
+}
+
+type missigning struct{ text, finding string }
+
+// missignings lists texts that issuers are known to sign, or may well, in place of the prepared bare address.
+func (v *Verifier) missignings(authcid string, name Name) []missigning {
+	local, address := name.localpart, name.localpart+"@"+v.domain
+	var list []missigning
+	add := func(text, finding string) {
+		if text != address {
+			list = append(list, missigning{text, finding})
+		}
+	}
+	asSent := "for the name as it was sent, not in its prepared form: the issuer must prepare it (lower case)"
+	if name.sent != "" {
+		asSent += "; or set fold_case, if no two user ids differ in case alone"
+	}
+	add(authcid+"@"+v.domain, asSent)
+	const otherCase = "for another spelling of the name: the issuer must sign it in lower case"
+	add(strings.ToUpper(local)+"@"+v.domain, otherCase)
+	add(strings.ToUpper(local[:1])+local[1:]+"@"+v.domain, otherCase)
+	add(local+"@"+strings.ToUpper(v.domain), "for the domain in upper case")
+	add(local, "for the name alone, without @"+v.domain)
+	add("@"+v.domain, "for an empty name")
+	add(address+"\n", "with a line end behind the address: the issuer must strip it")
+	add(address+" ", "with a space behind the address: the issuer must strip it")
+	// A resource cannot be guessed, but clients have a few that they use when nobody names one.
+	for _, resource := range []string{"", "converse.js", "converse", "plone", "web", "home", "work", "resource", "res", "xmpp"} {
+		add(address+"/"+resource, "for a full JID: the issuer must sign the bare one, without resource")
+	}
+	const otherDomain = "for the domain %s: the issuer must sign %s, or this verifier must be set to the other one"
+	for _, label := range []string{"www.", "xmpp.", "chat.", "jabber.", "conference."} {
+		add(local+"@"+label+v.domain, fmt.Sprintf(otherDomain, label+v.domain, v.domain))
+	}
+	if _, parent, ok := strings.Cut(v.domain, "."); ok {
+		add(local+"@"+parent, fmt.Sprintf(otherDomain, parent, v.domain))
+	}
+	add(local+"@localhost", fmt.Sprintf(otherDomain, "localhost", v.domain))
+	return list
+}
