@@ -27,6 +27,18 @@ func TestPipelinedClientLosesNothing(t *testing.T) {
 	}
 }
 
+// go-xmpp ends what it sends with a line feed.
+func TestWhiteSpaceBehindStartTLSIsNoData(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "tcp")
+	c.send(header + "\n")
+	c.expect(ourHeader + "<stream:features>…</stream:features>")
+	c.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\n")
+	c.expect("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+	c.handshake(sc.clientTLS)
+	c.login(sc, "alice")
+}
+
 // What is sent behind <starttls/> may come from an attacker on the way.
 func TestBytesBeforeTheHandshakeEndTheConnection(t *testing.T) {
 	sc := (&scene{}).start(t)

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"bytes"
 	"context"
 
 	"mellium.im/xmpp/stream"
@@ -9,13 +10,13 @@ import (
 // startTLS answers <starttls/>, does the handshake and opens the new stream
 // (RFC 6120 §5.4). Bytes that came behind <starttls/> were sent by somebody who
 // could not yet know that TLS would begin, perhaps by an attacker on the way:
-// they end the connection.
+// they end the connection. White space alone says nothing, and go-xmpp sends it.
 func (s *session) startTLS(ctx context.Context) error {
 	if !s.canStartTLS() {
 		s.transport.Write([]byte("<failure xmlns='" + nsTLS + "'/></stream:stream>"))
 		return errClosedByClient
 	}
-	if len(s.transport.reader.Buffered()) > 0 {
+	if len(bytes.TrimSpace(s.transport.reader.Buffered())) > 0 {
 		return fail(stream.PolicyViolation, "data was sent before the TLS handshake")
 	}
 	if _, err := s.transport.Write([]byte("<proceed xmlns='" + nsTLS + "'/>")); err != nil {

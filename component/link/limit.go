@@ -18,7 +18,7 @@ const (
 type limited struct {
 	net.Conn
 	scanner xmlsplit.Scanner
-	err     error
+	err     error // why nothing more can be read
 }
 
 func limit(conn net.Conn) *limited {
@@ -44,5 +44,6 @@ func (l *limited) Read(p []byte) (int, error) {
 		}
 		rest = rest[consumed:]
 	}
+	l.err = err
 	return n, err
 }

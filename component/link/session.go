@@ -26,6 +26,7 @@ const writeTimeout = 10 * time.Second
 type session struct {
 	domain string
 	conn   net.Conn
+	read   *limited // conn; its err belongs to the reader, while there is one
 	xmpp   *xmpp.Session
 	out    chan any      // stanzas to write
 	wrote  chan struct{} // closed when nothing takes from out any more
@@ -56,10 +57,7 @@ func (l *Link) serve(ctx context.Context) (wasUp bool, err error) {
 	err = s.xmpp.Serve(s)
 	close(s.done)
 	<-s.wrote
-	if err == nil {
-		err = io.EOF
-	}
-	return true, explain(err, l)
+	return true, l.explain(err, s.read.err)
 }
 
 func (l *Link) connect(ctx context.Context) (*session, error) {
@@ -80,26 +78,35 @@ func (l *Link) connect(ctx context.Context) (*session, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	// With a context that can end, mellium may set a deadline in the past after
 	// the negotiation.
-	x, err := component.NewSession(context.Background(), l.name, l.secret, limit(conn))
+	read := limit(conn)
+	x, err := component.NewSession(context.Background(), l.name, l.secret, read)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		conn.Close()
-		return nil, explain(err, l)
+		return nil, l.explain(err, read.err)
 	}
 	return &session{
-		domain: l.domain.String(), conn: conn, xmpp: x,
+		domain: l.domain.String(), conn: conn, read: read, xmpp: x,
 		out: make(chan any), wrote: make(chan struct{}), done: make(chan struct{}), pending: make(map[string]chan<- iq),
 	}, nil
 }
 
-// explain says what the administrator can do about the end of a link.
-func explain(err error, l *Link) error {
+// explain says what ended a link, and what the administrator can do about it.
+// read is why nothing more could be read, if so: mellium's errors hide that.
+func (l *Link) explain(err, read error) error {
 	var se stream.Error
 	if !errors.As(err, &se) {
-		if errors.Is(err, io.EOF) {
+		var op *net.OpError
+		switch {
+		case read == io.EOF, read == nil && err == nil: // without or with </stream:stream>
 			return errors.New("the server closed the connection")
+		case errors.As(read, &op):
+			// The whole error names our port, another one each time.
+			return fmt.Errorf("%s: %w", op.Op, op.Err)
+		case read != nil:
+			return read
 		}
 		return err
 	}
