@@ -2,8 +2,8 @@ package auth
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -195,13 +195,22 @@ func (w *window) accept(p *parsed, signed keySet) (accepted Acceptance, ok bool)
 	return accepted, ok
 }
 
-// id identifies one-time password, nonce and user: the digits have a fixed length, so the text is unambiguous. Two
-// digits to an octet, most names fit into one block of the hash.
-func (p *parsed) id(name Name) [sha256.Size]byte {
-	var text [len(p.digits) + maxLocalpartBytes]byte
-	n := copy(text[:], p.digits[:])
-	n += copy(text[n:], name.localpart)
-	return sha256.Sum256(text[:n])
+// id identifies one-time password, nonce and user. The digits are there as they are, the name as a short hash: two names
+// of one hash could do no more than refuse each other's tokens of the same nonce, which no issuer makes twice.
+func (p *parsed) id(name Name) (id [32]byte) {
+	n := copy(id[:], p.digits[:])
+	binary.BigEndian.PutUint64(id[n:], fnv1a(name.localpart))
+	binary.BigEndian.PutUint32(id[n+8:], uint32(len(name.localpart)))
+	return id
+}
+
+// fnv1a is hash/fnv's New64a without its allocation.
+func fnv1a(s string) uint64 {
+	sum := uint64(14695981039346656037)
+	for i := range len(s) {
+		sum = (sum ^ uint64(s[i])) * 1099511628211
+	}
+	return sum
 }
 
 func (v *Verifier) badSignature(now time.Time) *Refusal {
