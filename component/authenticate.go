@@ -67,16 +67,14 @@ func (s *session) saslRequest(e element.Element, waiting string) (mechanism stri
 	mechanism = waiting
 	switch e.Name.Local {
 	case "abort":
-		return mechanism, nil, &sasl.Failure{Condition: sasl.Aborted, Reason: "aborted"}
+		return mechanism, nil, sasl.Fail(sasl.Aborted, "aborted", nil)
 	case "auth":
 		if !s.mayAuthenticate() {
-			return "", nil, &sasl.Failure{Condition: sasl.EncryptionRequired, Reason: "encryption-required",
-				Text: "encrypt the stream first"}
+			return "", nil, sasl.Fail(sasl.EncryptionRequired, "encryption-required", nil)
 		}
 		mechanism = e.AttrValue("mechanism")
 		if !slices.Contains(s.domain.Mechanisms, mechanism) {
-			return "", nil, &sasl.Failure{Condition: sasl.InvalidMechanism, Reason: "invalid-mechanism", Counted: true,
-				Text: "that mechanism is not offered"}
+			return "", nil, sasl.Fail(sasl.InvalidMechanism, "invalid-mechanism", nil)
 		}
 	case "response":
 		if waiting == "" {
@@ -91,18 +89,13 @@ func (s *session) saslRequest(e element.Element, waiting string) (mechanism stri
 	}
 	payload, err := sasl.DecodeBase64(e.Text)
 	if err != nil {
-		return mechanism, nil, &sasl.Failure{Condition: sasl.IncorrectEncoding, Reason: "incorrect-encoding", Counted: true,
-			Text: "the data is not base64"}
-	}
-	if payload == nil {
-		payload = []byte{}
+		return mechanism, nil, sasl.Fail(sasl.IncorrectEncoding, "incorrect-encoding", nil)
 	}
 	return mechanism, payload, nil
 }
 
 func malformed(detail string) *sasl.Failure {
-	return &sasl.Failure{Condition: sasl.MalformedRequest, Reason: "malformed", Counted: true,
-		Text: "the request is malformed", Err: errors.New(detail)}
+	return sasl.Fail(sasl.MalformedRequest, string(auth.Malformed), errors.New(detail))
 }
 
 // attempt verifies the client's message and opens the user's stream at the
@@ -154,13 +147,14 @@ func asFailure(err error) *sasl.Failure {
 	if errors.As(err, &failure) {
 		return failure
 	}
-	return &sasl.Failure{Condition: sasl.TemporaryAuthFailure, Reason: "unavailable", Text: "please try again later", Err: err}
+	return sasl.Fail(sasl.TemporaryAuthFailure, string(auth.Unavailable), err)
 }
 
 func rateLimited(wait time.Duration) *sasl.Failure {
 	seconds := int((wait.Round(time.Millisecond) + time.Second - 1) / time.Second)
-	return &sasl.Failure{Condition: sasl.TemporaryAuthFailure, Reason: "rate-limited",
-		Text: fmt.Sprintf("too many failed attempts; try again in %d s", seconds)}
+	f := sasl.Fail(sasl.TemporaryAuthFailure, "rate-limited", nil)
+	f.Text = fmt.Sprintf("too many failed attempts; try again in %d s", seconds)
+	return f
 }
 
 // refuse answers a failed attempt (RFC 6120 §6.4.5) and writes the reason to the

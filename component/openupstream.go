@@ -27,13 +27,13 @@ func (s *session) openUpstream(ctx context.Context) *sasl.Failure {
 		return nil
 	}
 	var refusal *upstream.Refusal
-	if errors.As(err, &refusal) && refusal.Condition != sasl.TemporaryAuthFailure {
-		return &sasl.Failure{Condition: refusal.Condition, Reason: refusal.Reason, Err: err,
-			Counted: refusal.Condition == sasl.AccountDisabled,
-			Text:    "the server does not let this account in"}
+	if !errors.As(err, &refusal) {
+		return sasl.Fail(sasl.TemporaryAuthFailure, "upstream-unavailable", err)
 	}
-	return &sasl.Failure{Condition: sasl.TemporaryAuthFailure, Reason: "upstream-unavailable", Err: err,
-		Text: "the server cannot be reached; please try again with a new token in a few seconds"}
+	f := sasl.Fail(refusal.Condition, refusal.Reason, err)
+	// An account that the server will not let us into is no fault of the client's.
+	f.Counted = refusal.Condition == sasl.AccountDisabled
+	return f
 }
 
 // joinUpstream begins the user's stream at the upstream as the client began it,

@@ -62,6 +62,8 @@ func asStreamError(err error) *streamError {
 		return with(stream.RestrictedXML, "comments, processing instructions, document types and entities are not allowed")
 	case errors.Is(err, xmlsplit.ErrNotWellFormed), errors.Is(err, element.ErrNotWellFormed):
 		return with(stream.NotWellFormed, "")
+	case errors.Is(err, element.ErrUnsupportedEncoding):
+		return with(stream.UnsupportedEncoding, "")
 	case errors.Is(err, xmlsplit.ErrTooLong):
 		return with(stream.PolicyViolation, "the element is too long")
 	case errors.Is(err, xmlsplit.ErrTooDeep):

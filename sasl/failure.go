@@ -35,7 +35,10 @@ func (f *Failure) Unwrap() error { return f.Err }
 // texts holds one text for each condition, so that a text cannot tell apart two
 // causes of one condition.
 var texts = map[Condition]string{
+	AccountDisabled:      "the account is disabled",
 	CredentialsExpired:   "the token has expired; fetch a new one and try again",
+	EncryptionRequired:   "encrypt the connection first",
+	IncorrectEncoding:    "the data is not base64",
 	InvalidAuthzid:       "nobody may act for another user; leave the authorization identity empty",
 	InvalidMechanism:     "the mechanism is not offered; choose another one",
 	MalformedRequest:     "the request must hold a user name and a token, both well-formed",
@@ -43,18 +46,20 @@ var texts = map[Condition]string{
 	TemporaryAuthFailure: "authentication is not possible now; wait a little, then fetch a new token and try again",
 }
 
-func fail(c Condition, reason auth.Reason, cause error) *Failure {
+// Fail returns a failure with the condition's own text. It counts as a failed
+// attempt unless the peer can do nothing for it, or chose it itself.
+func Fail(c Condition, reason string, cause error) *Failure {
 	return &Failure{
 		Condition: c,
 		Text:      texts[c],
-		Reason:    string(reason),
-		Counted:   c != TemporaryAuthFailure,
+		Reason:    reason,
+		Counted:   c != Aborted && c != EncryptionRequired && c != TemporaryAuthFailure,
 		Err:       cause,
 	}
 }
 
 func malformed(detail string) *Failure {
-	return fail(MalformedRequest, auth.Malformed, errors.New(detail))
+	return Fail(MalformedRequest, string(auth.Malformed), errors.New(detail))
 }
 
 // refused turns what Verify says of a token into a failure. The name was
@@ -63,7 +68,7 @@ func malformed(detail string) *Failure {
 func refused(mechanism string, err error) *Failure {
 	var refusal *auth.Refusal
 	if !errors.As(err, &refusal) {
-		return fail(TemporaryAuthFailure, auth.Unavailable, err)
+		return Fail(TemporaryAuthFailure, string(auth.Unavailable), err)
 	}
 	condition := TemporaryAuthFailure
 	switch refusal.Reason {
@@ -77,5 +82,5 @@ func refused(mechanism string, err error) *Failure {
 	case auth.Expired, auth.Revoked:
 		condition = CredentialsExpired
 	}
-	return fail(condition, refusal.Reason, err)
+	return Fail(condition, string(refusal.Reason), err)
 }

@@ -68,7 +68,7 @@ func attempt(ctx context.Context, mechanism string, v *auth.Verifier, message []
 	switch mechanism {
 	case XToken, HMAC, Plain:
 	default:
-		return Outcome{}, fail(InvalidMechanism, auth.Reason(InvalidMechanism), fmt.Errorf("no mechanism %q", mechanism))
+		return Outcome{}, Fail(InvalidMechanism, string(InvalidMechanism), fmt.Errorf("no mechanism %q", mechanism))
 	}
 	c, err := Parse(message)
 	if err != nil {
@@ -76,10 +76,10 @@ func attempt(ctx context.Context, mechanism string, v *auth.Verifier, message []
 	}
 	name, err := auth.PrepareName(c.Authcid)
 	if err != nil {
-		return Outcome{}, fail(MalformedRequest, auth.Malformed, err)
+		return Outcome{}, Fail(MalformedRequest, string(auth.Malformed), err)
 	}
 	if err := checkAuthzid(c.Authzid, name, v.Domain()); err != nil {
-		return Outcome{}, fail(InvalidAuthzid, auth.Reason(InvalidAuthzid), err)
+		return Outcome{}, Fail(InvalidAuthzid, string(InvalidAuthzid), err)
 	}
 	if len(c.Token) > MaxTokenBytes {
 		return Outcome{}, refused(mechanism, &auth.Refusal{Reason: auth.Malformed, Detail: "the token is far too long"})

@@ -81,7 +81,7 @@ func (l *Link) List(ctx context.Context) ([]jid.JID, error) {
 // run executes a command of XEP-0133 in one stage: its form is submitted with
 // the first request. The answer is that of a command which has succeeded.
 func (l *Link) run(ctx context.Context, name string, fields ...field) (*command, error) {
-	s, cause, _ := l.state()
+	s, _, cause := l.state()
 	if s == nil {
 		return nil, down(cause)
 	}

@@ -159,7 +159,7 @@ func (l *Link) Up() bool {
 // not when ctx ends.
 func (l *Link) Wait(ctx context.Context) error {
 	for {
-		s, cause, changed := l.state()
+		s, changed, cause := l.state()
 		if s != nil {
 			return nil
 		}
@@ -171,10 +171,10 @@ func (l *Link) Wait(ctx context.Context) error {
 	}
 }
 
-func (l *Link) state() (s *session, cause error, changed <-chan struct{}) {
+func (l *Link) state() (s *session, changed <-chan struct{}, cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.session, l.cause, l.changed
+	return l.session, l.changed, l.cause
 }
 
 func (l *Link) set(s *session, cause error) {
