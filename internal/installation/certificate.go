@@ -31,7 +31,7 @@ func (i *Installation) writeCertificate(host net.IP) error {
 		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: "throwaway authority of xtokend"},
 		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.Add(7 * 24 * time.Hour),
+		NotAfter:              now.Add(90 * 24 * time.Hour),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageCertSign,

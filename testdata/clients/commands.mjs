@@ -14,6 +14,9 @@ const ROSTER = "jabber:iq:roster";
 const chat = (to, body, type, id) =>
   xml("message", { to, type, id }, xml("body", {}, body));
 
+const field = (name, value, type) =>
+  xml("field", { var: name, type }, xml("value", {}, value));
+
 export async function message(client, { to, body, stanzaId }) {
   await client.send(chat(to, body, "chat", stanzaId));
 }
@@ -24,9 +27,9 @@ export async function presence(client, { to, type, show }) {
   );
 }
 
-// The first to join makes the room, which stays locked until its owner accepts
-// a configuration: the default one here (XEP-0045 §10.1.2).
-export async function join(client, { room, nick }) {
+// The first to join makes the room, which stays locked until its owner submits
+// a configuration (XEP-0045 §10.1.3).
+export async function join(client, { room, nick, persistent }) {
   const answer = firstStanza(
     client,
     (stanza) =>
@@ -49,7 +52,12 @@ export async function join(client, { room, nick }) {
         xml(
           "query",
           { xmlns: MUC_OWNER },
-          xml("x", { xmlns: DATA, type: "submit" }),
+          xml(
+            "x",
+            { xmlns: DATA, type: "submit" },
+            field("FORM_TYPE", `${MUC}#roomconfig`, "hidden"),
+            field("muc#roomconfig_persistentroom", persistent ? "1" : "0"),
+          ),
         ),
       ),
     );
@@ -98,8 +106,6 @@ export async function archive(client, { to, with: contact }) {
       body: archived.getChildText("body") ?? "",
     });
   };
-  const field = (name, value, type) =>
-    xml("field", { var: name, type }, xml("value", {}, value));
   client.on("stanza", collect);
   try {
     await client.iqCaller.request(

@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestXMPPClientLogsInWithXTOKEN(t *testing.T) {
+	s := newSite(t, nil)
+	for _, service := range s.services() {
+		t.Run(service.name, func(t *testing.T) {
+			alice := s.chatClient("alice")
+			var online struct{ JID string }
+			alice.do("connect", s.connection("alice", service), &online)
+			if !strings.HasPrefix(online.JID, "alice@"+domain+"/") {
+				t.Errorf("the session is bound to %q", online.JID)
+			}
+			alice.do("stop", nil, nil)
+		})
+	}
+}
+
+func TestXMPPClientIsToldWhyItsTokenIsRefused(t *testing.T) {
+	s := newSite(t, nil)
+	for _, service := range s.services() {
+		t.Run(service.name, func(t *testing.T) {
+			alice := newChatClient(s.ctx, t, s.AuthorityFile(), func() string { return s.issuer.token("bob") })
+			err := alice.try("connect", s.connection("alice", service), nil)
+			var refused *chatError
+			if !errors.As(err, &refused) || refused.Condition != "not-authorized" {
+				t.Errorf("alice with bob's token: %v", err)
+			}
+		})
+	}
+}
+
+func TestGoSendXMPPLogsInWithPLAINAndTheTokenAsPassword(t *testing.T) {
+	s := newSite(t, nil)
+	for _, service := range s.services() {
+		t.Run(service.name, func(t *testing.T) {
+			user := func(name string) account {
+				return account{
+					address:   service.address,
+					directTLS: service.directTLS,
+					jid:       name + "@" + domain,
+					password:  s.issuer.token(name),
+				}
+			}
+			bob := listenXMPP(s.ctx, t, s.AuthorityFile(), user("bob"))
+			body := "hello through " + service.name
+			if written, err := sendXMPP(s.ctx, s.AuthorityFile(), user("alice"), "bob@"+domain, body); err != nil {
+				t.Fatalf("go-sendxmpp: %v\n%s", err, written)
+			}
+			if err := bob.Wait(s.ctx, body, 0); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestGoSendXMPPIsRefusedWithAUsedToken(t *testing.T) {
+	s := newSite(t, nil)
+	alice := account{address: s.StartTLS, jid: "alice@" + domain, password: s.issuer.token("alice")}
+	if written, err := sendXMPP(s.ctx, s.AuthorityFile(), alice, "alice@"+domain, "once"); err != nil {
+		t.Fatalf("go-sendxmpp: %v\n%s", err, written)
+	}
+	written, err := sendXMPP(s.ctx, s.AuthorityFile(), alice, "alice@"+domain, "twice")
+	if err == nil || !strings.Contains(written, "auth failure") {
+		t.Errorf("go-sendxmpp: %v\n%s", err, written)
+	}
+}

@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"errors"
+	"io"
+	"syscall"
+	"testing"
+)
+
+func TestSIGTERMEndsEveryStreamWithSystemShutdown(t *testing.T) {
+	s := newSite(t, nil)
+	streams := map[string]*stream{
+		"online, STARTTLS":   s.mustBind("alice", s.StartTLS, false),
+		"online, direct TLS": s.mustBind("bob", s.DirectTLS, true),
+		"not authenticated":  s.mustOpen(),
+	}
+	s.front.signal(t, syscall.SIGTERM)
+	for name, stream := range streams {
+		err := readToEnd(stream)
+		if condition := streamError("system-shutdown"); !errors.Is(err, condition) {
+			t.Errorf("%s: the stream ended with %v", name, err)
+			continue
+		}
+		if _, err := stream.read(); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: the stream error is followed by %v instead of the stream's end", name, err)
+		}
+	}
+	if status := s.front.wait(s.ctx, t); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+}
+
+// A client that neither reads nor closes does not keep the front alive.
+func TestSIGTERMEndsTheFrontThoughAClientNeitherReadsNorCloses(t *testing.T) {
+	s := newSite(t, nil)
+	s.mustBind("alice", s.StartTLS, false)
+	s.front.signal(t, syscall.SIGTERM)
+	if status := s.front.wait(s.ctx, t); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+}
+
+// readToEnd reads until the stream fails and returns why.
+func readToEnd(s *stream) error {
+	for {
+		if _, err := s.read(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"xtokend/internal/installation"
+	"xtokend/internal/prosody"
+	"xtokend/internal/prosodytest"
+)
+
+const (
+	domain = "example.org"
+
+	// What xtokend logs when its component link comes and goes.
+	linkUp   = "component link is up"
+	linkDown = "component link is down"
+
+	// testTimeout bounds every wait of a test; reaching it is a failure.
+	testTimeout = 3 * time.Minute
+)
+
+// site is an installation: a stock Prosody with xtokend in front, and an issuer
+// of tokens. When the test ends no log of xtokend may hold a secret or a token.
+type site struct {
+	*installation.Installation // settings are read at each startFront
+
+	t       testing.TB
+	ctx     context.Context
+	tls     *tls.Config // of clients
+	issuer  *issuer
+	program string // xtokend
+	front   *process
+	fronts  []*process // the present one and those before
+	// forbidden gives what no log may hold.
+	forbidden []func() []string
+}
+
+// service is where a client connects.
+type service struct {
+	name      string
+	address   string // host:port
+	directTLS bool
+}
+
+func (s *site) services() []service {
+	return []service{
+		{name: "STARTTLS", address: s.StartTLS},
+		{name: "direct TLS", address: s.DirectTLS, directTLS: true},
+	}
+}
+
+// newSite starts everything, with the default settings but for what configure,
+// which may be nil, changes.
+func newSite(t *testing.T, configure func(*site)) *site {
+	t.Helper()
+	program, err := xtokend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	t.Cleanup(cancel)
+	host := loopbackHost()
+	i, err := installation.New(t.TempDir(), prosodytest.Start(t, prosody.Options{TLS: true}), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.LogLevel = "debug"
+	s := &site{Installation: i, t: t, ctx: ctx, program: program}
+	s.tls = s.clientTLS()
+	s.issuer = newIssuer(t, i, "")
+	s.forbid(i.Secrets)
+	s.forbid(s.issuer.secrets)
+	s.forbid(s.accountPasswords("alice", "bob"))
+	t.Cleanup(s.checkLogs)
+	if configure != nil {
+		configure(s)
+	}
+	s.startFront()
+	return s
+}
+
+func (s *site) clientTLS() *tls.Config {
+	s.t.Helper()
+	authority, err := os.ReadFile(s.AuthorityFile())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	return &tls.Config{RootCAs: roots, ServerName: domain}
+}
+
+// forbid names texts that no log of xtokend may hold; they are asked for when
+// the test ends.
+func (s *site) forbid(texts func() []string) { s.forbidden = append(s.forbidden, texts) }
+
+func (s *site) checkLogs() {
+	var logged []byte
+	for _, front := range s.fronts {
+		logged = append(logged, front.log.Bytes()...)
+	}
+	for _, texts := range s.forbidden {
+		for _, text := range texts() {
+			if bytes.Contains(logged, []byte(text)) {
+				s.t.Errorf("a log of xtokend holds %q", text)
+			}
+		}
+	}
+	for _, fault := range []string{"DATA RACE", "panic"} {
+		if bytes.Contains(logged, []byte(fault)) {
+			s.t.Errorf("a log of xtokend holds %q", fault)
+		}
+	}
+}
+
+// accountPasswords are those that xtokend gives the accounts of these users.
+func (s *site) accountPasswords(users ...string) func() []string {
+	return func() []string {
+		var passwords []string
+		for _, user := range users {
+			hash := hmac.New(sha256.New, []byte(s.AccountSecret))
+			hash.Write([]byte("xtokend account 1\x00" + user + "@" + domain))
+			passwords = append(passwords, base64.RawURLEncoding.EncodeToString(hash.Sum(nil)))
+		}
+		return passwords
+	}
+}
+
+// xtokend is the program, built once with the race detector.
+var xtokend = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(buildDir, "xtokend")
+	build := exec.Command("go", "build", "-race", "-o", path, "xtokend/cmd/xtokend")
+	if written, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, written)
+	}
+	return path, nil
+})
+
+var buildDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "xtokend-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	buildDir = dir
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// startFront starts xtokend with the site's settings, and returns once it
+// listens and its component link is up.
+func (s *site) startFront() {
+	s.t.Helper()
+	s.launchFront()
+	s.awaitLog(linkUp, 0)
+}
+
+// launchFront does not wait for the component link.
+func (s *site) launchFront() {
+	s.t.Helper()
+	settings, err := s.WriteSettings()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.front = startProcess(s.t, "xtokend", exec.Command(s.program, "serve", "--config", settings))
+	s.fronts = append(s.fronts, s.front)
+	s.awaitLog("msg=ready", 0)
+}
+
+// awaitLog returns when xtokend has logged text behind the first offset bytes.
+func (s *site) awaitLog(text string, offset int) {
+	s.t.Helper()
+	if err := s.front.log.Wait(s.ctx, text, offset); err != nil {
+		s.t.Fatalf("xtokend: %v", err)
+	}
+}
+
+func (s *site) restartProsody() {
+	s.t.Helper()
+	if err := s.Prosody.Restart(s.ctx); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// endFront ends xtokend by a signal and waits for its end.
+func (s *site) endFront(signal syscall.Signal) {
+	s.t.Helper()
+	s.front.signal(s.t, signal)
+	s.front.wait(s.ctx, s.t)
+}
+
+// stopFront ends xtokend as a service manager does.
+func (s *site) stopFront() {
+	s.t.Helper()
+	s.front.signal(s.t, syscall.SIGTERM)
+	if status := s.front.wait(s.ctx, s.t); status != 0 {
+		s.t.Fatalf("xtokend ended with exit status %d", status)
+	}
+}
+
+// loopbackHost picks one of the addresses of 127.0.0.0/8, from which no
+// connection comes. So no other process takes xtokend's ports between two of
+// its starts, and no client that tries again meanwhile connects to itself.
+func loopbackHost() net.IP {
+	var random [3]byte
+	rand.Read(random[:])
+	return net.IPv4(127, 1+random[0]%254, random[1], 1+random[2]%254)
+}
+
+func bareJID(address string) string {
+	bare, _, _ := strings.Cut(address, "/")
+	return bare
+}

@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"errors"
+	"testing"
+)
+
+// chatClient returns an @xmpp/client, not yet connected, that fetches a fresh
+// token of user at each connection.
+func (s *site) chatClient(user string) *chatClient {
+	s.t.Helper()
+	c := newChatClient(s.ctx, s.t, s.AuthorityFile(), func() string { return s.issuer.token(user) })
+	c.user = user
+	return c
+}
+
+// connection is what the command connect needs to log user in.
+func (s *site) connection(user string, to service) map[string]any {
+	scheme := "xmpp://"
+	if to.directTLS {
+		scheme = "xmpps://"
+	}
+	return map[string]any{
+		"service":   scheme + to.address,
+		"domain":    domain,
+		"username":  user,
+		"mechanism": "X-TOKEN",
+	}
+}
+
+// online logs user in by @xmpp/client through STARTTLS.
+func (s *site) online(user string) *chatClient {
+	s.t.Helper()
+	return s.onlineAt(user, service{address: s.StartTLS})
+}
+
+// onlineAt returns once the session can be resumed and the server knows that it
+// is available and that it wants to hear of roster changes (RFC 6121 §2.2).
+func (s *site) onlineAt(user string, to service) *chatClient {
+	s.t.Helper()
+	c := s.chatClient(user)
+	var online struct{ JID string }
+	c.do("connect", s.connection(user, to), &online)
+	c.jid = online.JID
+	c.await("enabled", nil)
+	c.do("rosterGet", nil, nil)
+	c.do("presence", nil, nil)
+	c.awaitStanza("presence", func(p stanza) bool { return p.From == c.jid })
+	return c
+}
+
+// open connects on the raw protocol and returns the stream after TLS, its
+// features read.
+func (s *site) open(address string, directTLS bool) (*stream, error) {
+	config := s.tls
+	stream, err := dialStream(s.ctx, address, config, directTLS)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = stream.open(); err == nil && !directTLS {
+		if err = stream.startTLS(s.ctx, config); err == nil {
+			_, err = stream.open()
+		}
+	}
+	if err != nil {
+		stream.close()
+		return nil, err
+	}
+	return stream, nil
+}
+
+// logIn returns nil if the token admits user to a bound session, which is
+// dropped at once.
+func (s *site) logIn(user, token string) error {
+	stream, err := s.open(s.StartTLS, false)
+	if err != nil {
+		return err
+	}
+	defer stream.close()
+	if err := stream.authenticate("X-TOKEN", user, token); err != nil {
+		return err
+	}
+	_, err = stream.bind()
+	return err
+}
+
+func (s *site) mustLogIn(user, token string) {
+	s.t.Helper()
+	if err := s.logIn(user, token); err != nil {
+		s.t.Fatalf("%s cannot log in: %v", user, err)
+	}
+}
+
+func (s *site) mustRefuse(user, token, condition string) {
+	s.t.Helper()
+	var failure saslFailure
+	if err := s.logIn(user, token); !errors.As(err, &failure) || string(failure) != condition {
+		s.t.Fatalf("%s logs in: %v, not %s", user, err, condition)
+	}
+}
+
+// mustBind returns a bound session of user on the raw protocol.
+func (s *site) mustBind(user, address string, directTLS bool) *stream {
+	s.t.Helper()
+	stream, err := s.open(address, directTLS)
+	if err == nil {
+		closeAtEnd(s.t, stream)
+		if err = stream.authenticate("X-TOKEN", user, s.issuer.token(user)); err == nil {
+			_, err = stream.bind()
+		}
+	}
+	if err != nil {
+		s.t.Fatalf("%s cannot log in: %v", user, err)
+	}
+	return stream
+}
+
+// mustOpen returns a stream that could be authenticated.
+func (s *site) mustOpen() *stream {
+	s.t.Helper()
+	stream, err := s.open(s.StartTLS, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	closeAtEnd(s.t, stream)
+	return stream
+}
+
+func closeAtEnd(t testing.TB, s *stream) { t.Cleanup(s.close) }
