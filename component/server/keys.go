@@ -13,7 +13,10 @@ import (
 
 // derivations holds key derivations, of all servers together, to half the
 // processors. It serves in order of arrival.
-var derivations = semaphore.NewWeighted(int64(max(1, runtime.GOMAXPROCS(0)/2)))
+var (
+	derivationsAtOnce = int64(max(1, runtime.GOMAXPROCS(0)/2))
+	derivations       = semaphore.NewWeighted(derivationsAtOnce)
+)
 
 // keys keeps the SCRAM keys of the users who logged in last. There is one set
 // for each user and mechanism: a server that changes the salt at every login
