@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"xtokend/auth"
 	"xtokend/auth/replay"
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/component"
@@ -76,13 +75,7 @@ func openStore(r config.Replay) (replay.Store, error) {
 }
 
 func (p *parts) domain(d *config.Domain, log *slog.Logger) (component.Domain, error) {
-	keys := make([]auth.Key, len(d.Keys))
-	for i, k := range d.Keys {
-		keys[i] = k.Key
-	}
-	verifier, err := auth.NewVerifier(auth.Config{
-		Domain: d.Name, Keys: keys, Skew: d.Skew, FoldCase: d.FoldCase, IssuerTimezone: d.IssuerTimezone, Store: p.store,
-	})
+	verifier, err := d.Verifier(p.store)
 	if err != nil {
 		return component.Domain{}, err
 	}
@@ -99,7 +92,7 @@ func (p *parts) server(d *config.Domain, log *slog.Logger) (*server.Server, erro
 	c.Log = log
 	switch d.Server.Accounts {
 	case config.AccountsComponent:
-		l, err := newLink(d, log)
+		l, err := link.New(linkConfig(d, log))
 		if err != nil {
 			return nil, err
 		}
@@ -130,8 +123,8 @@ func serverConfig(d *config.Domain) server.Config {
 	}
 }
 
-// newLink makes the component link of a domain that has one.
-func newLink(d *config.Domain, log *slog.Logger) (*link.Link, error) {
+// linkConfig returns what the component link of a domain that has one is made of.
+func linkConfig(d *config.Domain, log *slog.Logger) link.Config {
 	c := link.Config{
 		Address: d.Component.Address,
 		Name:    d.Component.Name,
@@ -142,5 +135,5 @@ func newLink(d *config.Domain, log *slog.Logger) (*link.Link, error) {
 	if d.Component.TLS == config.DirectTLS {
 		c.TLS = &tls.Config{RootCAs: d.Server.RootCAs, ServerName: d.Server.ServerName, MinVersion: tls.VersionTLS12}
 	}
-	return link.New(c)
+	return c
 }

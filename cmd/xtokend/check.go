@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +19,7 @@ type checkCommand struct {
 func (c *checkCommand) Run(p *process) error {
 	cfg, err := config.Load(c.Config, config.Options{Need: config.Everything})
 	p.warn(cfg.Warnings)
+	p.checkFolder(cfg.Replay)
 	if err != nil {
 		return err
 	}
@@ -35,6 +38,19 @@ func (c *checkCommand) Run(p *process) error {
 	return nil
 }
 
+// checkFolder warns if the replay store has no folder: at the first check systemd
+// may not have made it yet, so that it is no fault.
+func (p *process) checkFolder(r config.Replay) {
+	if r.Store != config.ReplayFile {
+		return
+	}
+	folder := filepath.Dir(r.Path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		p.say("warning", "replay.path: there is no folder "+folder, "make it for the user that xtokend runs as; systemd does so when the service starts")
+	}
+}
+
+// describe prints a domain in short.
 func (p *process) describe(d *config.Domain) {
 	fmt.Fprintf(p.stdout, "domain: %s, keys: %d, skew: %d, mechanisms: %s\n", d.Name, len(d.Keys), d.Skew, strings.Join(d.Mechanisms, " "))
 	fmt.Fprintf(p.stdout, "  server: %s, tls: %s, accounts: %s\n", strings.Join(d.Server.Addresses, " "), d.Server.TLS, d.Server.Accounts)

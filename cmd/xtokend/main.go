@@ -23,11 +23,13 @@ const (
 )
 
 type commands struct {
-	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with the settings."`
-	Keygen  keygenCommand  `cmd:"" help:"Print a new key as TOML: a 160-bit OTP seed and a 256-bit token secret."`
-	Token   tokenCommand   `cmd:"" help:"Print a token for JID."`
-	Explain explainCommand `cmd:"" help:"Say why a token is accepted or refused."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Run: accept clients, verify their tokens and relay them to the server."`
+	Check    checkCommand    `cmd:"" help:"Say everything that is wrong with the settings."`
+	Keygen   keygenCommand   `cmd:"" help:"Print a new key as TOML: a 160-bit OTP seed and a 256-bit token secret."`
+	Token    tokenCommand    `cmd:"" help:"Print a token for JID."`
+	Explain  explainCommand  `cmd:"" help:"Say why a token is accepted or refused."`
+	Accounts accountsCommand `cmd:"" help:"Make, remove or list accounts on the server."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // settingsFlag is the flag of every command that reads the settings.

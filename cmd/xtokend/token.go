@@ -64,15 +64,32 @@ func splitJID(domains []config.Domain, address string) (authcid string, _ *confi
 		return "", nil, usage("write NAME@DOMAIN", "%q is not a bare JID", address)
 	}
 	authcid, domainpart := address[:at], address[at+1:]
-	var names []string
-	prepared, err := jid.New("", domainpart, "")
-	for i := range domains {
-		if err == nil && domains[i].Name == prepared.Domainpart() {
-			return authcid, &domains[i], nil
-		}
-		names = append(names, domains[i].Name)
+	if d := findDomain(domains, domainpart); d != nil {
+		return authcid, d, nil
 	}
-	return "", nil, usage("configured: "+strings.Join(names, ", "), "%q is not a configured domain", domainpart)
+	return "", nil, usage("configured: "+names(domains), "%q is not a configured domain", domainpart)
+}
+
+// findDomain returns the domain of a name as a person writes it, or nil.
+func findDomain(domains []config.Domain, name string) *config.Domain {
+	prepared, err := jid.New("", name, "")
+	if err != nil {
+		return nil
+	}
+	for i := range domains {
+		if domains[i].Name == prepared.Domainpart() {
+			return &domains[i]
+		}
+	}
+	return nil
+}
+
+func names(domains []config.Domain) string {
+	list := make([]string, len(domains))
+	for i := range domains {
+		list[i] = domains[i].Name
+	}
+	return strings.Join(list, ", ")
 }
 
 // instant is a moment on the command line.

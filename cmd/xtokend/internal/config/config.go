@@ -20,13 +20,18 @@ const DefaultPath = "/etc/xtokend/xtokend.toml"
 // default filled in and every path absolute or relative to the working
 // directory of the process.
 type Config struct {
-	Path      string
+	// Path is that of the settings file, as it was given to Load.
+	Path string
+	// Listeners are one or more, no two of one address.
 	Listeners []Listener
-	TLS       *TLS // nil: the file has no [tls]
-	Domains   []Domain
-	Replay    Replay
-	Limits    Limits
-	Log       Log
+	// TLS is nil if the file has no [tls]. Then every listener is xmpp:// on
+	// loopback.
+	TLS *TLS
+	// Domains are one or more, no two of one name.
+	Domains []Domain
+	Replay  Replay
+	Limits  Limits
+	Log     Log
 	// Warnings are the things that work and should not stay as they are. Load
 	// fills them in as far as it came, also when it returns an error.
 	Warnings []Finding
@@ -36,8 +41,11 @@ type Config struct {
 type Scheme string
 
 const (
-	XMPP  Scheme = "xmpp"  // TCP, STARTTLS required before authentication except on loopback
-	XMPPS Scheme = "xmpps" // direct TLS (XEP-0368)
+	// XMPP is TCP with STARTTLS, which is required before authentication except
+	// on loopback (RFC 6120 §5).
+	XMPP Scheme = "xmpp"
+	// XMPPS is direct TLS (XEP-0368).
+	XMPPS Scheme = "xmpps"
 )
 
 // Listener is one address on which clients are served.
@@ -52,6 +60,8 @@ func (l Listener) String() string { return string(l.Scheme) + "://" + l.Address.
 
 // TLS is the certificate shown to clients.
 type TLS struct {
+	// CertificatePath is the chain, the domain's own certificate first; KeyPath
+	// its private key. Both are PEM files.
 	CertificatePath, KeyPath string
 	// Pair is what the two files held; empty unless Options.Need has Certificate.
 	Pair tls.Certificate
@@ -59,28 +69,39 @@ type TLS struct {
 
 // Domain is one domain whose users log in.
 type Domain struct {
-	Name           string   // prepared domainpart (RFC 7622 §3.2)
-	Mechanisms     []string // at least one, as spelt on the wire, none twice
-	Skew           int      // steps of 30 s accepted on either side of the present one
+	// Name is the prepared domainpart (RFC 7622 §3.2), which issuers sign.
+	Name string
+	// Mechanisms are one or more of package sasl, as spelt on the wire.
+	Mechanisms []string
+	// Skew, FoldCase and IssuerTimezone are as in auth.Config. The skew is in
+	// steps of 30 s; a nil zone means none.
+	Skew           int
 	FoldCase       bool
-	IssuerTimezone *time.Location // nil: none
-	Keys           []Key          // empty unless Options.Need has Keys
-	Server         Server
-	Component      *Component // nil: no component link
+	IssuerTimezone *time.Location
+	// Keys are one or more, in the file's order: new tokens are signed with the
+	// first that has not ended. Empty unless Options.Need has Keys.
+	Keys   []Key
+	Server Server
+	// Component is nil if there is no component link.
+	Component *Component
 }
 
 // Key is one key of a domain and the moment from which it does not exist.
 type Key struct {
 	auth.Key
-	NotAfter time.Time // zero: no end
+	// NotAfter is zero for a key without an end.
+	NotAfter time.Time
 }
 
 // Protection is how a connection to the server is encrypted.
 type Protection string
 
 const (
-	Plaintext Protection = "none" // to loopback addresses only
-	STARTTLS  Protection = "starttls"
+	// Plaintext is used to loopback addresses only.
+	Plaintext Protection = "none"
+	// STARTTLS is RFC 6120 §5.
+	STARTTLS Protection = "starttls"
+	// DirectTLS is TLS from the first byte (XEP-0368).
 	DirectTLS Protection = "direct"
 )
 
@@ -95,17 +116,22 @@ const (
 
 // Server is the XMPP server behind a domain.
 type Server struct {
-	Addresses  []string // host:port, at least one
-	TLS        Protection
+	Addresses []string // host:port, at least one
+	TLS       Protection
+	// CAFile, RootCAs and ServerName are for its certificate, on the port for
+	// clients and on that for components.
 	CAFile     string         // "": the system's certificate authorities
-	RootCAs    *x509.CertPool // of CAFile; nil without one, or unless Options.Need has Accounts
-	ServerName string         // the name its certificate must have
+	RootCAs    *x509.CertPool // of CAFile; nil without one, or unless Options.Need has AccountSecrets
+	ServerName string
 	Accounts   Accounts
 	// AccountSecret is what the accounts' passwords are derived from; zero
 	// unless Options.Need has AccountSecrets.
 	AccountSecret Secret
-	Takeover      bool
-	Protected     []string // prepared localparts that are never taken over
+	// Takeover allows the password of an account that exists to be set; only
+	// with AccountsComponent.
+	Takeover bool
+	// Protected are prepared localparts whose accounts are never taken over.
+	Protected []string
 }
 
 // Component is the component link (XEP-0114) to a domain's server.
@@ -120,8 +146,10 @@ type Component struct {
 type ReplayStore string
 
 const (
+	// ReplayMemory forgets when the process ends.
 	ReplayMemory ReplayStore = "memory"
-	ReplayFile   ReplayStore = "file"
+	// ReplayFile keeps a file, on disk before a token is accepted.
+	ReplayFile ReplayStore = "file"
 )
 
 // Replay is the store of used tokens.
@@ -130,19 +158,24 @@ type Replay struct {
 	Path  string // of ReplayFile
 }
 
-// Limits bound what clients can use up.
+// Limits bound what clients can use up. All are positive except where 0 is said
+// to mean no limit.
 type Limits struct {
-	AuthAttempts              int // failed ones, per stream
-	FailedPerMinutePerAddress int // 0: no limit
-	FailedPerMinutePerUser    int // 0: no limit
-	IPv6Prefix                int // leading bits of an IPv6 address that count as one client
-	Streams                   int
-	StreamsPerAddress         int // 0: no limit
-	Unauthenticated           int // streams
-	ElementBytes              int
-	ElementDepth              int
-	NegotiationTimeout        time.Duration
-	WriteTimeout              time.Duration
+	// AuthAttempts are the attempts that may fail on one stream.
+	AuthAttempts int
+	// Failed attempts a minute; 0: no limit.
+	FailedPerMinutePerAddress, FailedPerMinutePerUser int
+	// IPv6Prefix is how many leading bits of an IPv6 address are one client's.
+	IPv6Prefix int
+	// Streams open at a time: in all, of one address (0: no limit), and before
+	// authentication.
+	Streams, StreamsPerAddress, Unauthenticated int
+	// ElementBytes and ElementDepth bound one element from a client (RFC 6120
+	// §13.12).
+	ElementBytes, ElementDepth int
+	// NegotiationTimeout bounds the time to the end of authentication,
+	// WriteTimeout each write to a client.
+	NegotiationTimeout, WriteTimeout time.Duration
 }
 
 // LogFormat is how log lines are written.

@@ -62,7 +62,9 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 	if d.FoldCase {
 		l.warn(key+".fold_case", "", "is safe only where the site forbids user ids that differ in case alone")
 	}
-	if oneOf(l, key+".upstream", raw.Upstream, "server", "server") == "server" && raw.Upstream.got != "host" {
+	oneOf(l, key+".upstream", raw.Upstream, "server", "server")
+	// Without a server its secrets are not missing.
+	if raw.Upstream.got != "host" {
 		d.Component = l.component(key+".component", raw.Component)
 		d.Server = l.server(key+".server", &raw.Server, d.Name, d.Component)
 	}

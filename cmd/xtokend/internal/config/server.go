@@ -29,10 +29,11 @@ func (l *loader) server(key string, raw *rawServer, domain string, link *Compone
 	for i, address := range s.Addresses {
 		l.peer(fmt.Sprintf("%s.addresses[%d]", key, i), address, s.TLS, `"starttls" or "direct"`)
 	}
-	s.RootCAs = l.authorities(key, &s)
+	encrypted := s.TLS != Plaintext || link != nil && link.TLS != Plaintext
+	s.RootCAs = l.authorities(key, &s, encrypted)
 	if s.ServerName == "" {
 		s.ServerName = domain // RFC 6120 §13.7.2.1: the certificate is the domain's, not the machine's
-	} else if s.TLS == Plaintext {
+	} else if !encrypted {
 		l.fault(key+".server_name", "leave it out, or set tls", `has no effect with tls = "none"`)
 	}
 	s.AccountSecret = l.accountSecret(key+".account_secret", raw)
@@ -54,11 +55,11 @@ func (l *loader) accounts(key string, s *Server, link *Component) {
 	}
 }
 
-func (l *loader) authorities(key string, s *Server) *x509.CertPool {
+func (l *loader) authorities(key string, s *Server, encrypted bool) *x509.CertPool {
 	if s.CAFile == "" {
 		return nil
 	}
-	if s.TLS == Plaintext {
+	if !encrypted {
 		l.fault(key+".ca_file", "leave it out, or set tls", `has no effect with tls = "none"`)
 		return nil
 	}
