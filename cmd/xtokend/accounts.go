@@ -59,6 +59,7 @@ func (c *accountsCommand) Run(p *process) error {
 	return err
 }
 
+// domain returns the domain whose accounts are meant.
 func (c *accountsCommand) domain(domains []config.Domain) (*config.Domain, error) {
 	if c.Domain == "" && len(domains) > 1 {
 		return nil, usage("configured: "+names(domains), "name one of the domains with --domain")
@@ -83,6 +84,8 @@ type accounts struct {
 	failed chan struct{} // closed when the link could not be connected
 }
 
+// newAccounts connects to nothing yet. The server it makes never touches accounts:
+// what is changed is what was asked for.
 func newAccounts(d *config.Domain) (*accounts, error) {
 	a := &accounts{secret: []byte(d.Server.AccountSecret.Reveal()), failed: make(chan struct{})}
 	lc := linkConfig(d, slog.New(slog.DiscardHandler))
@@ -156,6 +159,7 @@ func (a *accounts) add(ctx context.Context, user jid.JID) (there bool, err error
 	return false, fmt.Errorf("the account exists, and logging in to see whether xtokend made it has failed: %w", err)
 }
 
+// remove deletes an account. missing is true if there was none.
 func (a *accounts) remove(ctx context.Context, user jid.JID) (missing bool, err error) {
 	err = a.link.Remove(ctx, user)
 	if errors.Is(err, link.ErrNoAccount) {

@@ -49,6 +49,7 @@ func (c *explainCommand) Run(p *process) error {
 	return nil
 }
 
+// token returns the token exactly as it was given: white space is part of it.
 func (c *explainCommand) token(stdin io.Reader) (string, error) {
 	if c.Token != "-" {
 		return c.Token, nil

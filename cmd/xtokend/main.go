@@ -22,6 +22,7 @@ const (
 	exitUsage   = 2 // the command line or the settings are wrong
 )
 
+// commands is the grammar of the command line.
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run: accept clients, verify their tokens and relay them to the server."`
 	Check    checkCommand    `cmd:"" help:"Say everything that is wrong with the settings."`

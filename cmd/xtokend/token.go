@@ -48,6 +48,7 @@ func (c *tokenCommand) Run(p *process) error {
 		hint: "add the [[domain.key]] that `xtokend keygen` prints"}
 }
 
+// detail returns what is wrong with a name, without the reason that a verdict has.
 func detail(err error) string {
 	var refusal *auth.Refusal
 	if errors.As(err, &refusal) && refusal.Detail != "" {
@@ -84,6 +85,7 @@ func findDomain(domains []config.Domain, name string) *config.Domain {
 	return nil
 }
 
+// names lists the configured domains, for hints.
 func names(domains []config.Domain) string {
 	list := make([]string, len(domains))
 	for i := range domains {

@@ -10,6 +10,8 @@ import (
 // expiresSoon is when a certificate that is renewed by itself would have been.
 const expiresSoon = 14 * 24 * time.Hour
 
+// certificate reads [tls], and the files it names if they are needed; nil if there
+// is none.
 func (l *loader) certificate(raw *rawTLS) *TLS {
 	if raw == nil {
 		return nil
@@ -37,6 +39,7 @@ func (l *loader) certificate(raw *rawTLS) *TLS {
 	return t
 }
 
+// requiredPath reads a path that has no default, as nobody can guess it.
 func (l *loader) requiredPath(key string, v value[string], example string) string {
 	path := get(l, key, v, "")
 	if path == "" {
@@ -48,6 +51,7 @@ func (l *loader) requiredPath(key string, v value[string], example string) strin
 	return l.path(path)
 }
 
+// pem reads a file of the pair; nil after a fault.
 func (l *loader) pem(key, path string) []byte {
 	text, info, err := readFile(path, maxFileBytes)
 	if err != nil {

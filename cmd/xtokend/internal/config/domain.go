@@ -15,6 +15,8 @@ import (
 // mechanisms are those that take a token.
 var mechanisms = []string{sasl.XToken, sasl.HMAC, sasl.Plain}
 
+// domains reads all [[domain]] tables. No name may be two things: the server
+// tells components and domains apart by it.
 func (l *loader) domains(raw []rawDomain) []Domain {
 	if len(raw) == 0 {
 		l.fault("domain", `add [[domain]] with name = "example.org", say`, "no domain is configured")
@@ -46,6 +48,7 @@ func (l *loader) unique(names map[string]string, key, name string) {
 	names[name] = key
 }
 
+// domain reads one [[domain]] with all that is in it.
 func (l *loader) domain(key string, raw *rawDomain) Domain {
 	d := Domain{
 		Name:     l.domainpart(key+".name", raw.Name, `write name = "example.org", say`),
@@ -115,6 +118,7 @@ func (l *loader) domainpart(key string, v value[string], hint string) string {
 	return j.Domainpart()
 }
 
+// mechanisms reads which mechanisms are offered, all of them by default.
 func (l *loader) mechanisms(key string, v value[[]string]) []string {
 	names := get(l, key, v, mechanisms)
 	if len(names) == 0 {
@@ -131,6 +135,8 @@ func (l *loader) mechanisms(key string, v value[[]string]) []string {
 	return names
 }
 
+// timezone reads issuer_timezone. "Local" is refused: it is another zone on each
+// machine.
 func (l *loader) timezone(key string, v value[string]) *time.Location {
 	name := get(l, key, v, "")
 	if name == "" {
@@ -146,6 +152,7 @@ func (l *loader) timezone(key string, v value[string]) *time.Location {
 	return zone
 }
 
+// keys reads all [[domain.key]] tables of a domain.
 func (l *loader) keys(path string, raw []rawKey) []Key {
 	if len(raw) == 0 {
 		l.fault(path, "add the [[domain.key]] that `xtokend keygen` prints", "the domain has no key")
@@ -166,6 +173,7 @@ func (l *loader) keys(path string, raw []rawKey) []Key {
 	return keys
 }
 
+// key reads one key. One that has ended is kept: package auth knows when.
 func (l *loader) key(path string, raw *rawKey) (Key, bool) {
 	notAfter := get(l, path+".not_after", raw.NotAfter, time.Time{})
 	switch notAfter.Location().String() {

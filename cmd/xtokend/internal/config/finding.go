@@ -39,10 +39,12 @@ type report struct {
 	warnings []Finding
 }
 
+// fault notes what makes the settings unusable.
 func (r *report) fault(key, hint, format string, args ...any) {
 	r.faults = append(r.faults, Finding{Key: key, Text: fmt.Sprintf(format, args...), Hint: hint})
 }
 
+// warn notes what works and should not stay as it is.
 func (r *report) warn(key, hint, format string, args ...any) {
 	r.warnings = append(r.warnings, Finding{Key: key, Text: fmt.Sprintf(format, args...), Hint: hint})
 }

@@ -9,6 +9,7 @@ import (
 
 var defaultListen = []string{"xmpp://[::]:5222", "xmpps://[::]:5223"}
 
+// listeners reads listen. Port 0 may be listed more than once: each is another.
 func (l *loader) listeners(raw *rawFile) []Listener {
 	uris := get(l, "listen", raw.Listen, defaultListen)
 	if len(uris) == 0 {
@@ -34,6 +35,8 @@ func (l *loader) listeners(raw *rawFile) []Listener {
 	return listeners
 }
 
+// needsTLS reports a listener that cannot do without a certificate: passwords and
+// tokens do not cross a network in the clear.
 func (l *loader) needsTLS(key string, listener Listener) {
 	const hint = "add [tls] with certificate and key"
 	switch {
@@ -44,6 +47,7 @@ func (l *loader) needsTLS(key string, listener Listener) {
 	}
 }
 
+// listener parses one address to listen on.
 func (l *loader) listener(key, uri string) (Listener, bool) {
 	const example = `write "xmpp://[::]:5222" or "xmpps://192.0.2.1:5223", say`
 	u, err := url.Parse(uri)

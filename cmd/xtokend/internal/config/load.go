@@ -53,6 +53,8 @@ type loader struct {
 	inline      []string        // keys of secrets that stand in the file itself
 }
 
+// build turns the raw file into cfg. It goes on after a fault, so that all are
+// found.
 func (l *loader) build(cfg *Config, raw *rawFile) {
 	cfg.Listeners = l.listeners(raw)
 	cfg.TLS = l.certificate(raw.TLS)
@@ -98,6 +100,7 @@ func readFile(path string, limit int64) ([]byte, fs.FileInfo, error) {
 
 var errTooLong = errors.New("the file is too long")
 
+// withoutPath returns the cause of an error alone; its reader knows the path.
 func withoutPath(err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {

@@ -15,6 +15,8 @@ const (
 	maxTimeout      = 10 * time.Minute
 )
 
+// replay reads [replay]. The file store is the default: a restart must not let a
+// token in twice.
 func (l *loader) replay(raw rawReplay) Replay {
 	r := Replay{
 		Store: oneOf(l, "replay.store", raw.Store, ReplayFile, ReplayMemory, ReplayFile),
@@ -34,6 +36,8 @@ func (l *loader) replay(raw rawReplay) Replay {
 	return r
 }
 
+// limits reads [limits]. Lower bounds keep a client able to log in at all, upper
+// ones catch a slip of the pen.
 func (l *loader) limits(raw rawLimits) Limits {
 	number := func(name string, v value[int64], def, lowest, highest int64) int {
 		return between(l, "limits."+name, v, def, lowest, highest)
@@ -53,6 +57,7 @@ func (l *loader) limits(raw rawLimits) Limits {
 	}
 }
 
+// timeout reads a duration. TOML has no type for it, and a bare number no unit.
 func (l *loader) timeout(key string, v value[string], def time.Duration) time.Duration {
 	text := get(l, key, v, def.String())
 	d, err := time.ParseDuration(text)
@@ -67,6 +72,7 @@ func (l *loader) timeout(key string, v value[string], def time.Duration) time.Du
 	return d
 }
 
+// log reads [log].
 func (l *loader) log(raw rawLog) Log {
 	levels := map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,

@@ -17,6 +17,9 @@ const (
 // schema holds every key that the raw types name, by its path without indexes.
 var schema = makeSchema(map[string]kind{}, "", reflect.TypeFor[rawFile]())
 
+// makeSchema adds the keys of a raw type at place to s and returns it. The type
+// tells a table (struct, or pointer to one that may be absent), a list of tables
+// (slice) and a value apart.
 func makeSchema(s map[string]kind, place string, t reflect.Type) map[string]kind {
 	for i := range t.NumField() {
 		field := t.Field(i)

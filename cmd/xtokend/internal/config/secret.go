@@ -78,6 +78,8 @@ func (l *loader) secret(needed bool, key string, inline value[Secret], file valu
 	return Secret{text + from}, true
 }
 
+// secretFile reads a secret from its file, less the newline that editors and echo
+// put at its end.
 func (l *loader) secretFile(key, path string) (Secret, bool) {
 	path = l.path(path)
 	text, info, err := readFile(path, maxSecretBytes)

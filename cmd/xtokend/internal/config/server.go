@@ -14,6 +14,8 @@ const minAccountSecretBytes = 32
 // administrator chose the secret.
 const minComponentSecretBytes = 16
 
+// server reads [domain.server]. What is absent has the defaults of a stock server
+// whose port for clients has been moved to loopback.
 func (l *loader) server(key string, raw *rawServer, domain string, link *Component) Server {
 	s := Server{
 		Addresses:  get(l, key+".addresses", raw.Addresses, []string{"127.0.0.1:5322"}),
@@ -55,6 +57,8 @@ func (l *loader) accounts(key string, s *Server, link *Component) {
 	}
 }
 
+// authorities reads the certificate authorities. A file that would have no effect
+// is a fault: whoever names one believes that the connection is encrypted.
 func (l *loader) authorities(key string, s *Server, encrypted bool) *x509.CertPool {
 	if s.CAFile == "" {
 		return nil
@@ -80,6 +84,8 @@ func (l *loader) authorities(key string, s *Server, encrypted bool) *x509.CertPo
 	return pool
 }
 
+// accountSecret refuses what is short, unlike the secrets that others have
+// chosen: this one is made for xtokend alone.
 func (l *loader) accountSecret(key string, raw *rawServer) Secret {
 	s, ok := l.secret(l.need(AccountSecrets), key, raw.AccountSecret, raw.AccountSecretFile)
 	if ok && len(s.text) < minAccountSecretBytes {
@@ -88,6 +94,8 @@ func (l *loader) accountSecret(key string, raw *rawServer) Secret {
 	return s
 }
 
+// protected prepares names in the way of those that log in, or they would not be
+// found to be the same.
 func (l *loader) protected(key string, v value[[]string]) []string {
 	var localparts []string
 	for i, text := range get(l, key, v, []string{"admin"}) {
@@ -101,6 +109,7 @@ func (l *loader) protected(key string, v value[[]string]) []string {
 	return localparts
 }
 
+// component reads [domain.component], nil if the file has none.
 func (l *loader) component(key string, raw *rawComponent) *Component {
 	if raw == nil {
 		return nil
