@@ -6,9 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -293,6 +295,31 @@ func TestBackoffGrowsAndStartsAnew(t *testing.T) {
 	if n := strings.Count(l.log.String(), "component link is down"); n > 3 {
 		t.Errorf("told %d times:\n%s", n, l.log.String())
 	}
+}
+
+// panicOnce is a log whose first line panics.
+type panicOnce struct {
+	slog.Handler
+	once *sync.Once
+}
+
+func (p panicOnce) Handle(ctx context.Context, r slog.Record) error {
+	p.once.Do(func() { panic("a fault of ours") })
+	return p.Handler.Handle(ctx, r)
+}
+
+func TestPanicEndsConnectionOnly(t *testing.T) {
+	play := func(s *scripted) { s.accept(); s.hangUp() }
+	address := scriptServer(t, play, play)
+	log := new(logLines)
+	l := run(t, address, "s", func(c *link.Config) {
+		c.Log = slog.New(panicOnce{slog.NewTextHandler(log, nil), new(sync.Once)})
+	})
+	says(t, l.trouble(t), "panic")
+	says(t, errors.New(log.String()), "a fault of ours")
+	l.again <- time.Time{}
+	l.up(t)
+	l.stop()
 }
 
 func TestEndOfRunClosesStream(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -43,6 +44,17 @@ func (l *Link) serve(ctx context.Context) (wasUp bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	go s.write()
+	// What panics here ends this connection, not the program.
+	defer func() {
+		if p := recover(); p != nil {
+			l.log.Error("component link: panic", "panic", p, "stack", string(debug.Stack()))
+			wasUp, err = true, errors.New("panic")
+		}
+		s.conn.Close()
+		close(s.done)
+		<-s.wrote
+	}()
 	// Serve reads; the end of ctx ends that, and leaves a moment for the
 	// stream's closing tag.
 	stop := context.AfterFunc(ctx, func() {
@@ -50,13 +62,9 @@ func (l *Link) serve(ctx context.Context) (wasUp bool, err error) {
 		s.conn.SetReadDeadline(time.Unix(1, 0))
 	})
 	defer stop()
-	defer s.conn.Close()
-	go s.write()
 	l.set(s, nil)
 	l.log.Info("component link is up", "address", l.address, "name", l.name.String())
 	err = s.xmpp.Serve(s)
-	close(s.done)
-	<-s.wrote
 	return true, l.explain(err, s.read.err)
 }
 
