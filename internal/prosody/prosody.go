@@ -201,15 +201,20 @@ func (s *Server) Stop(ctx context.Context) error {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	// A signal that comes just before Prosody waits for events is looked at only
-	// after the next event, so make some.
-	wake := time.NewTicker(100 * time.Millisecond)
-	defer wake.Stop()
+	// Prosody looks at a signal between two steps of Lua. One that comes just
+	// before it waits for events is looked at after the next event; one that
+	// comes while it forgets a session makes its shutdown fail. So signals are
+	// repeated, and there are events.
+	again := time.NewTicker(250 * time.Millisecond)
+	defer again.Stop()
 	for {
 		select {
 		case <-p.exited:
 			return nil
-		case <-wake.C:
+		case <-again.C:
+			if err := p.signal(syscall.SIGTERM); err != nil {
+				return err
+			}
 			var d net.Dialer
 			if c, err := d.DialContext(ctx, "tcp", s.C2S); err == nil {
 				c.Close()

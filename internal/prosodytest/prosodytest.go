@@ -9,8 +9,9 @@ import (
 	"xtokend/internal/prosody"
 )
 
-// stopTimeout bounds the end of a server; it is killed after that.
-const stopTimeout = 10 * time.Second
+// stopTimeout bounds the end of a server; it is killed after that. Prosody
+// gives clients 6 s to close their streams.
+const stopTimeout = 20 * time.Second
 
 // Start starts a server that ends with the test. Options.Dir is set to the
 // test's own temporary directory where it is empty. The server's log is shown
