@@ -74,7 +74,7 @@ func (f *File) commit(batch []*pending, floors map[string]int64) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errDamaged):
-		return fmt.Errorf("replay: %s: %w; restart the program: it sets the damaged file aside and begins a new one", f.path, err)
+		return fmt.Errorf("replay: %s: %w; restart the program: it sets the file aside and begins a new one", f.path, err)
 	}
 	return fmt.Errorf("replay: %s: the use could not be written, look for a full disk: %w", f.path, err)
 }

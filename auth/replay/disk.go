@@ -3,7 +3,6 @@ package replay
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 
@@ -12,13 +11,13 @@ import (
 
 // The file:
 //
-//	meta                      version, clean, boot, lost
-//	domains / DOMAIN          floor
-//	domains / DOMAIN / uses / STEP / ID            → checksum of step and ID
-//	domains / DOMAIN / revocations / STEP ADDRESS  → checksum of the key
+//	meta                      version, clean, boot, and lost if it is set
+//	domains / DOMAIN          floor, if there is one
+//	domains / DOMAIN / uses / STEP / ID            → checksum of the path
+//	domains / DOMAIN / revocations / STEP ADDRESS  → checksum of the path
 //
-// A bucket per step is dropped whole when the step is let go. The checksums are there because bbolt has none for its
-// pages. Steps are written so that their octets sort as they do.
+// A bucket per step is dropped whole when the step is let go. bbolt has no checksums for its pages, so each record has
+// one, and a bucket's sequence number counts its keys. Steps are written so that their octets sort as they do.
 var (
 	bucketMeta        = []byte("meta")
 	bucketDomains     = []byte("domains")
@@ -58,22 +57,51 @@ func checksum(parts ...[]byte) []byte {
 	return binary.BigEndian.AppendUint32(nil, sum)
 }
 
-// putStep writes a step with its checksum.
-func putStep(b *bbolt.Bucket, key []byte, step int64) error {
+// putStep writes a step with its checksum. The domain is empty for what concerns them all.
+func putStep(b *bbolt.Bucket, domain, key []byte, step int64) error {
 	encoded := encodeStep(step)
-	return b.Put(key, append(encoded, checksum(key, encoded)...))
+	return put(b, key, append(encoded, checksum(domain, key, encoded)...))
 }
 
-func getStep(b *bbolt.Bucket, key []byte) (step int64, ok bool, err error) {
-	value := b.Get(key)
-	if value == nil {
-		return 0, false, nil
+func parseStep(domain, key, value []byte) (int64, error) {
+	if len(value) < stepBytes || !bytes.Equal(value[stepBytes:], checksum(domain, key, value[:stepBytes])) {
+		return 0, fmt.Errorf("%q has a wrong checksum", key)
 	}
-	if len(value) < stepBytes || !bytes.Equal(value[stepBytes:], checksum(key, value[:stepBytes])) {
-		return 0, false, fmt.Errorf("%q has a wrong checksum", key)
+	return decodeStep(value[:stepBytes])
+}
+
+// put, openBucket and dropThrough keep count of a bucket's keys.
+func put(b *bbolt.Bucket, key, value []byte) error {
+	if b.Get(key) == nil {
+		if err := count(b, 1); err != nil {
+			return err
+		}
 	}
-	step, err = decodeStep(value[:stepBytes])
-	return step, err == nil, err
+	return b.Put(key, value)
+}
+
+func openBucket(b *bbolt.Bucket, name []byte) (*bbolt.Bucket, error) {
+	if child := b.Bucket(name); child != nil {
+		return child, nil
+	}
+	if err := count(b, 1); err != nil {
+		return nil, err
+	}
+	return b.CreateBucket(name)
+}
+
+func dropThrough(b *bbolt.Bucket, floor int64, drop func(key []byte) error) error {
+	keys := keysThrough(b, floor)
+	for _, key := range keys {
+		if err := drop(key); err != nil {
+			return err
+		}
+	}
+	return count(b, -len(keys))
+}
+
+func count(b *bbolt.Bucket, more int) error {
+	return b.SetSequence(b.Sequence() + uint64(more))
 }
 
 func markClean(tx *bbolt.Tx, clean bool) error {
@@ -81,72 +109,54 @@ func markClean(tx *bbolt.Tx, clean bool) error {
 	if clean {
 		value = isClean
 	}
-	return tx.Bucket(bucketMeta).Put(keyClean, []byte(value))
+	return put(tx.Bucket(bucketMeta), keyClean, []byte(value))
 }
 
-func domainBucket(tx *bbolt.Tx, domain string) (*bbolt.Bucket, error) {
-	return tx.Bucket(bucketDomains).CreateBucketIfNotExists([]byte(domain))
+// path opens the bucket at a path under domains, and makes what is missing of it.
+func path(tx *bbolt.Tx, names ...[]byte) (b *bbolt.Bucket, err error) {
+	b = tx.Bucket(bucketDomains)
+	for _, name := range names {
+		if b, err = openBucket(b, name); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 func (p *pending) write(tx *bbolt.Tx) error {
-	if p.use != nil {
-		return writeUse(tx, p.use)
+	if u := p.use; u != nil {
+		domain, step := []byte(u.Domain), encodeStep(u.Step)
+		uses, err := path(tx, domain, bucketUses, step)
+		if err != nil {
+			return err
+		}
+		return put(uses, u.ID[:], checksum(domain, step, u.ID[:]))
 	}
-	return writeRevocation(tx, p.revocation)
-}
-
-func writeUse(tx *bbolt.Tx, u *Use) error {
-	domain, err := domainBucket(tx, u.Domain)
+	domain := []byte(p.revocation.Domain)
+	revocations, err := path(tx, domain, bucketRevocations)
 	if err != nil {
 		return err
 	}
-	uses, err := domain.CreateBucketIfNotExists(bucketUses)
-	if err != nil {
-		return err
-	}
-	step := encodeStep(u.Step)
-	bucket, err := uses.CreateBucketIfNotExists(step)
-	if err != nil {
-		return err
-	}
-	return bucket.Put(u.ID[:], checksum(step, u.ID[:]))
-}
-
-func writeRevocation(tx *bbolt.Tx, r *Revocation) error {
-	domain, err := domainBucket(tx, r.Domain)
-	if err != nil {
-		return err
-	}
-	bucket, err := domain.CreateBucketIfNotExists(bucketRevocations)
-	if err != nil {
-		return err
-	}
-	key := append(encodeStep(r.Through), r.Address...)
-	return bucket.Put(key, checksum(key))
+	key := append(encodeStep(p.revocation.Through), p.revocation.Address...)
+	return put(revocations, key, checksum(domain, key))
 }
 
 // writeFloor raises the floor of a domain and drops what lies below: whatever a ledger still holds is above its floor.
 func writeFloor(tx *bbolt.Tx, name string, floor int64) error {
-	domain, err := domainBucket(tx, name)
+	domain, err := path(tx, []byte(name))
 	if err != nil {
 		return err
 	}
-	if err := putStep(domain, keyFloor, floor); err != nil {
+	if err := putStep(domain, []byte(name), keyFloor, floor); err != nil {
 		return err
 	}
 	if uses := domain.Bucket(bucketUses); uses != nil {
-		for _, key := range keysThrough(uses, floor) {
-			if err := uses.DeleteBucket(key); err != nil {
-				return err
-			}
+		if err := dropThrough(uses, floor, uses.DeleteBucket); err != nil {
+			return err
 		}
 	}
 	if revocations := domain.Bucket(bucketRevocations); revocations != nil {
-		for _, key := range keysThrough(revocations, floor) {
-			if err := revocations.Delete(key); err != nil {
-				return err
-			}
-		}
+		return dropThrough(revocations, floor, revocations.Delete)
 	}
 	return nil
 }
@@ -160,68 +170,4 @@ func keysThrough(b *bbolt.Bucket, floor int64) [][]byte {
 		keys = append(keys, bytes.Clone(key))
 	}
 	return keys
-}
-
-// load fills the ledger, and reports anything that this package cannot have written.
-func (l *ledger) load(tx *bbolt.Tx) error {
-	meta, domains := tx.Bucket(bucketMeta), tx.Bucket(bucketDomains)
-	if meta == nil && domains == nil {
-		return nil // nothing was written yet
-	}
-	if meta == nil || domains == nil {
-		return errors.New("a part of the file is missing")
-	}
-	if version := meta.Get(keyVersion); string(version) != diskVersion {
-		return fmt.Errorf("it has format %q, this program knows %q", version, diskVersion)
-	}
-	var err error
-	if l.lost, l.hasLost, err = getStep(meta, keyLost); err != nil {
-		return err
-	}
-	return domains.ForEachBucket(func(name []byte) error {
-		domain := domains.Bucket(name)
-		a := l.account(string(name))
-		floor, ok, err := getStep(domain, keyFloor)
-		if err != nil {
-			return err
-		}
-		if ok {
-			a.floor = floor
-		}
-		if uses := domain.Bucket(bucketUses); uses != nil {
-			if err := uses.ForEachBucket(func(key []byte) error { return l.loadStep(a, key, uses.Bucket(key)) }); err != nil {
-				return err
-			}
-		}
-		if revocations := domain.Bucket(bucketRevocations); revocations != nil {
-			return revocations.ForEach(func(key, value []byte) error { return l.loadRevocation(a, key, value) })
-		}
-		return nil
-	})
-}
-
-func (l *ledger) loadStep(a *account, key []byte, ids *bbolt.Bucket) error {
-	step, err := decodeStep(key)
-	if err != nil {
-		return err
-	}
-	return ids.ForEach(func(id, value []byte) error {
-		if len(id) != len(Use{}.ID) || !bytes.Equal(value, checksum(key, id)) {
-			return fmt.Errorf("a use of step %d has a wrong checksum", step)
-		}
-		l.record(a, [32]byte(id), step)
-		return nil
-	})
-}
-
-func (l *ledger) loadRevocation(a *account, key, value []byte) error {
-	if len(key) < stepBytes || !bytes.Equal(value, checksum(key)) {
-		return errors.New("a revocation has a wrong checksum")
-	}
-	through, err := decodeStep(key[:stepBytes])
-	if err != nil {
-		return err
-	}
-	l.keepRevocation(a, string(key[stepBytes:]), through)
-	return nil
 }

@@ -49,7 +49,7 @@ type File struct {
 	closeErr  error
 
 	db *bbolt.DB // the committer's, once it runs
-	// db's file, to unlock it when db can no longer be closed, and what it was when it was opened.
+	// db's file, to close it when db can no longer be closed, and what it was when it was opened.
 	opened     *os.File
 	openedInfo os.FileInfo
 }
@@ -158,7 +158,8 @@ func (f *File) signal() {
 	}
 }
 
-// Close records what waits, marks the file as cleanly closed and gives it free. It may be called more than once.
+// Close records what waits, marks the file as cleanly closed and gives it free. It may be called more than once. A file
+// that was found damaged while in use stays locked until the process ends; Close then says so.
 func (f *File) Close() error {
 	f.closeOnce.Do(func() {
 		f.mu.Lock()
@@ -174,7 +175,8 @@ func (f *File) Close() error {
 // shut runs after the committer has ended.
 func (f *File) shut() error {
 	if f.broken != nil {
-		// A panic may have left the database's locks held, so it cannot be closed; its file can.
+		// A panic may have left the database's locks held, so it cannot be closed. What it maps of the file keeps the
+		// lock on it until the process ends.
 		return errors.Join(f.broken, f.opened.Close())
 	}
 	err := guard(func() error { return f.db.Update(func(tx *bbolt.Tx) error { return markClean(tx, true) }) })

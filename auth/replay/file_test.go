@@ -1,5 +1,353 @@
 package replay_test
 
-import "os"
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
 
-func runChild() { _ = os.Args }
+	"go.etcd.io/bbolt"
+
+	"xtokend/auth/replay"
+)
+
+const (
+	thisBoot = "boot-1"
+	nextBoot = "boot-2"
+	start    = int64(100) // step at which the tests open their stores
+)
+
+func options(boot string, step int64) replay.FileOptions {
+	return replay.FileOptions{
+		BootID:      boot,
+		Now:         func() time.Time { return time.Unix(step*replay.StepSeconds, 0) },
+		LockTimeout: 100 * time.Millisecond,
+	}
+}
+
+func use(n int, step int64) replay.Use {
+	u := replay.Use{
+		Domain:  "example.org",
+		Address: "alice",
+		Step:    step,
+		Window:  replay.Window{First: step - 1, Current: step, Last: step + 1},
+	}
+	binary.BigEndian.PutUint64(u.ID[:], uint64(n))
+	return u
+}
+
+func wantUse(t *testing.T, store replay.Store, u replay.Use, want error) {
+	t.Helper()
+	if err := store.Use(context.Background(), u); !errors.Is(err, want) {
+		t.Fatalf("use of step %d: %v, want %v", u.Step, err, want)
+	}
+}
+
+// leftOpen returns the path of a file with two uses and a revocation that was not closed during thisBoot.
+func leftOpen(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "replay.db")
+	store := openFile(t, path, options(thisBoot, start))
+	wantUse(t, store, use(1, start), nil)
+	wantUse(t, store, use(2, start+1), nil)
+	revocation := replay.Revocation{Domain: "example.org", Address: "bob", Through: start + 1, Window: use(0, start).Window}
+	if err := store.Revoke(context.Background(), revocation); err != nil {
+		t.Fatal(err)
+	}
+	return copyFile(t, path)
+}
+
+// copyFile copies a store's file as it is on disk, as a process that is killed leaves it.
+func copyFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "replay.db")
+	if err := os.WriteFile(copied, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+func TestFileLeftOpen(t *testing.T) {
+	cases := []struct {
+		name string
+		boot string
+		lost bool
+	}{
+		{"the same boot", thisBoot, false},
+		{"another boot", nextBoot, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			store := openFile(t, leftOpen(t), options(c.boot, start))
+			if got := store.Lost() != ""; got != c.lost {
+				t.Fatalf("Lost: %q", store.Lost())
+			}
+			if !c.lost {
+				wantUse(t, store, use(1, start), replay.ErrReplayed)
+				wantUse(t, store, use(3, start), nil)
+				return
+			}
+			wantUse(t, store, use(1, start), replay.ErrLost)
+			wantUse(t, store, use(3, start), replay.ErrLost)
+			wantUse(t, store, use(4, start+1), replay.ErrLost)
+			wantUse(t, store, use(5, start+2), nil)
+		})
+	}
+}
+
+// A wider window admits later tokens, so later ones may have been used.
+func TestFileLostCoversTheWindow(t *testing.T) {
+	store := openFile(t, leftOpen(t), options(nextBoot, start))
+	late := use(3, start+600)
+	late.Window = replay.Window{First: start - 1, Current: start, Last: start + 601}
+	wantUse(t, store, late, replay.ErrLost)
+	late.Step = start + 601
+	wantUse(t, store, late, replay.ErrLost)
+	late.Step, late.Window.Current = start+602, start+1
+	late.Window.Last = start + 602
+	wantUse(t, store, late, nil)
+}
+
+func TestFileLostOutlivesARestart(t *testing.T) {
+	path := leftOpen(t)
+	store := openFile(t, path, options(nextBoot, start))
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store = openFile(t, path, options(nextBoot, start+1))
+	if store.Lost() != "" {
+		t.Fatalf("lost again: %s", store.Lost())
+	}
+	wantUse(t, store, use(3, start+1), replay.ErrLost)
+	wantUse(t, store, use(3, start+2), nil)
+}
+
+func TestFileWithoutBootID(t *testing.T) {
+	if _, err := os.Stat("/proc/sys/kernel/random/boot_id"); err != nil {
+		t.Fatalf("the kernel tells no boot id: %v", err)
+	}
+	path := leftOpen(t)
+	store := openFile(t, path, options("", start)) // the kernel's, which is none of ours
+	if store.Lost() == "" {
+		t.Fatal("nothing was lost")
+	}
+	again := openFile(t, copyFile(t, path), options("", start))
+	if again.Lost() != "" {
+		t.Fatalf("lost in the same boot: %s", again.Lost())
+	}
+}
+
+func TestFileMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	openFile(t, path, options(thisBoot, start))
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Fatalf("mode %v", info.Mode())
+	}
+}
+
+func TestFileRefusals(t *testing.T) {
+	cases := []struct {
+		name string
+		make func(t *testing.T) string
+		want string
+	}{
+		{"held by another", func(t *testing.T) string {
+			path := filepath.Join(t.TempDir(), "replay.db")
+			openFile(t, path, options(thisBoot, start))
+			return path
+		}, "another xtokend holds"},
+		{"no directory", func(t *testing.T) string { return filepath.Join(t.TempDir(), "none", "replay.db") }, "make the directory"},
+		{"a directory", func(t *testing.T) string { return t.TempDir() }, "not a regular file"},
+		{"a database of something else", func(t *testing.T) string {
+			path := filepath.Join(t.TempDir(), "other.db")
+			db, err := bbolt.Open(path, 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.Update(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("rooms")); return err })
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}, "database of another program"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			store, err := replay.OpenFile(c.make(t), options(thisBoot, start))
+			if err == nil {
+				_ = store.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+func TestFileDamaged(t *testing.T) {
+	cases := []struct {
+		name   string
+		damage func(data []byte) []byte
+	}{
+		{"not a database", func([]byte) []byte { return []byte("replay = \"here\"\n") }},
+		{"zeros", func(data []byte) []byte { return make([]byte, len(data)) }},
+		{"cut short", func(data []byte) []byte { return data[:3*4096] }},
+		{"cut in a page", func(data []byte) []byte { return data[:4096+100] }},
+		{"newer format", func(data []byte) []byte {
+			// The key and the value of the version lie side by side in their page.
+			return []byte(strings.ReplaceAll(string(data), "version1", "version2"))
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			path := leftOpen(t)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			damaged := c.damage(data)
+			if err := os.WriteFile(path, damaged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			store := openFile(t, path, options(thisBoot, start))
+			wantUse(t, store, use(1, start), replay.ErrLost)
+			wantUse(t, store, use(3, start+2), nil)
+			wantUse(t, store, use(3, start+2), replay.ErrReplayed)
+			kept, err := os.ReadFile(asideOf(t, path, store))
+			if err != nil || string(kept) != string(damaged) {
+				t.Fatalf("the damaged file was not kept: %v", err)
+			}
+		})
+	}
+}
+
+// asideOf returns the one file that was set aside, which Lost must name.
+func asideOf(t *testing.T, path string, store *replay.File) string {
+	t.Helper()
+	aside, err := filepath.Glob(path + ".*.damaged")
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("set aside: %v, %v", aside, err)
+	}
+	if !strings.Contains(store.Lost(), aside[0]) {
+		t.Fatalf("Lost does not name %s: %s", aside[0], store.Lost())
+	}
+	return aside[0]
+}
+
+func TestFileDamagedTwiceAtOneTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	for range 3 {
+		if err := os.WriteFile(path, []byte("garbage"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := openFile(t, path, options(thisBoot, start)).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if aside, err := filepath.Glob(path + ".*.damaged"); len(aside) != 3 {
+		t.Fatalf("%v, %v", aside, err)
+	}
+}
+
+func TestFileEmptied(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store := openFile(t, path, options(thisBoot, start))
+	wantUse(t, store, use(1, start), replay.ErrLost)
+	wantUse(t, store, use(1, start+2), nil)
+}
+
+// No single bit that changes on disk may let a used token in again.
+func TestFileBitFlips(t *testing.T) {
+	path := leftOpen(t)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apart := 29 // octets between flips; a prime, so that all parts of records are met
+	found := 0
+	for at := 0; at < len(data); at += apart {
+		flipped := filepath.Join(t.TempDir(), fmt.Sprintf("replay-%d.db", at))
+		data[at] ^= 1 << (at % 8)
+		err := os.WriteFile(flipped, data, 0o600)
+		data[at] ^= 1 << (at % 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := replay.OpenFile(flipped, options(thisBoot, start))
+		if err != nil {
+			t.Fatalf("octet %d: %v", at, err)
+		}
+		for n, u := range []replay.Use{use(1, start), use(2, start+1)} {
+			if err := store.Use(context.Background(), u); err == nil {
+				t.Errorf("octet %d: token %d was admitted again", at, n+1)
+			}
+		}
+		bob := use(3, start+1)
+		bob.Address = "bob"
+		if err := store.Use(context.Background(), bob); err == nil {
+			t.Errorf("octet %d: the revocation is forgotten", at)
+		}
+		if store.Lost() != "" {
+			found++
+		}
+		if err := store.Close(); err != nil {
+			t.Errorf("octet %d: %v", at, err)
+		}
+	}
+	if found == 0 {
+		t.Error("no flip was found, so none hit a record")
+	}
+	t.Logf("%d of %d flips were found; the others hit unused space", found, len(data)/apart)
+}
+
+func TestFileCutWhileOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	store, err := replay.OpenFile(path, options(thisBoot, start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantUse(t, store, use(1, start), nil)
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	for n := 2; n < 5; n++ {
+		if err := store.Use(context.Background(), use(n, start)); err == nil {
+			t.Fatal("admitted without a record")
+		}
+	}
+	if err := store.Close(); err == nil {
+		t.Error("closed as if nothing were wrong")
+	}
+	again := openFile(t, copyFile(t, path), options(thisBoot, start))
+	wantUse(t, again, use(1, start), replay.ErrLost)
+}
+
+func TestFileClosesTwice(t *testing.T) {
+	store := openFile(t, filepath.Join(t.TempDir(), "replay.db"), replay.FileOptions{})
+	for range 2 {
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(t.TempDir(), "replay.db")); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -55,12 +56,12 @@ func (f *File) tryOpen(o FileOptions, existed bool, start int64) (err error) {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("replay: another xtokend holds %s: stop it, or name another path", f.path)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return fmt.Errorf("%w: %w", errDamaged, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("replay: make the directory of %s first: %w", f.path, err)
-	case err != nil:
+	case errors.As(err, new(syscall.Errno)):
 		return fmt.Errorf("replay: cannot open %s: %w", f.path, err)
+	case err != nil: // not the system's: bbolt does not like what it reads
+		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	defer func() {
 		if err != nil && !errors.Is(err, errDamaged) {
@@ -127,7 +128,7 @@ func (f *File) format(tx *bbolt.Tx, boot string, existed bool, start int64) erro
 	if _, err := tx.CreateBucketIfNotExists(bucketDomains); err != nil {
 		return err
 	}
-	if err := meta.Put(keyVersion, []byte(diskVersion)); err != nil {
+	if err := put(meta, keyVersion, []byte(diskVersion)); err != nil {
 		return err
 	}
 	if existed {
@@ -147,11 +148,11 @@ func (f *File) lose(meta *bbolt.Bucket, start int64) error {
 	if !f.ledger.hasLost || start > f.ledger.lost {
 		f.ledger.lost, f.ledger.hasLost = start, true
 	}
-	return putStep(meta, keyLost, f.ledger.lost)
+	return putStep(meta, nil, keyLost, f.ledger.lost)
 }
 
 func stamp(tx *bbolt.Tx, boot string) error {
-	if err := tx.Bucket(bucketMeta).Put(keyBoot, []byte(boot)); err != nil {
+	if err := put(tx.Bucket(bucketMeta), keyBoot, []byte(boot)); err != nil {
 		return err
 	}
 	return markClean(tx, false)
@@ -227,6 +228,9 @@ func checkLength(db *bbolt.DB, file *os.File) error {
 // checkPages finds pages out of order, used twice or not at all.
 func checkPages(db *bbolt.DB) error {
 	return db.View(func(tx *bbolt.Tx) error {
+		if err := checkOverflow(tx, tx.Size()/int64(db.Info().PageSize)); err != nil {
+			return err
+		}
 		var first error
 		for err := range tx.Check() { // to its end: the checker would wait for ever
 			if first == nil {
@@ -235,4 +239,21 @@ func checkPages(db *bbolt.DB) error {
 		}
 		return first
 	})
+}
+
+// checkOverflow finds a page that claims to go on beyond the last one: bbolt's checker would follow it there.
+func checkOverflow(tx *bbolt.Tx, pages int64) error {
+	for id := int64(0); id < pages; id++ {
+		page, err := tx.Page(int(id))
+		if err != nil || page == nil {
+			return errors.Join(fmt.Errorf("page %d cannot be read", id), err)
+		}
+		if page.Type == "free" {
+			continue
+		}
+		if id += int64(page.OverflowCount); id >= pages {
+			return fmt.Errorf("page %d goes on beyond the end of the file", page.ID)
+		}
+	}
+	return nil
 }
