@@ -1,13 +1,9 @@
 package link_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
-	"net"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +11,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"xtokend/component/link"
+	"xtokend/internal/peertest"
 	"xtokend/internal/prosody"
 )
 
@@ -27,14 +24,14 @@ type running struct {
 	*link.Link
 	waits chan time.Duration // each wait between attempts, once it has begun
 	again chan time.Time     // ends a wait
-	log   *logLines
+	log   *peertest.Log
 	stop  func()
 }
 
 // run starts a link after change. The clock between its attempts stands still.
 func run(t *testing.T, address, secret string, change func(*link.Config)) *running {
 	t.Helper()
-	r := &running{waits: make(chan time.Duration), again: make(chan time.Time), log: new(logLines)}
+	r := &running{waits: make(chan time.Duration), again: make(chan time.Time), log: new(peertest.Log)}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := link.Config{
 		Address: address, Name: "xtoken.example.org", Secret: []byte(secret), Domain: "example.org",
@@ -96,116 +93,24 @@ func (r *running) trouble(t *testing.T) error {
 	return err
 }
 
-// logLines collects a log.
-type logLines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logLines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logLines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// scripted is the server's end of a component connection, played by a test.
-type scripted struct {
-	t    *testing.T
-	conn net.Conn
-	got  string
-}
-
-// scriptServer plays one function for each connection, in order.
-func scriptServer(t *testing.T, plays ...func(*scripted)) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	playAll(t, l, plays)
-	return l.Addr().String()
-}
-
-func playAll(t *testing.T, l net.Listener, plays []func(*scripted)) {
-	ended := make(chan struct{})
-	t.Cleanup(func() { l.Close(); <-ended })
-	go func() {
-		defer close(ended)
-		for _, play := range plays {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			play(&scripted{t: t, conn: conn})
-			conn.Close()
-		}
-	}()
-}
-
-func (s *scripted) send(text string) {
-	if _, err := s.conn.Write([]byte(text)); err != nil {
-		s.t.Logf("script: %v", err) // the link may have hung up, as many scripts make it do
-	}
-}
-
-// until reads up to the first text that end matches, and returns the matches.
-func (s *scripted) until(end string) []string {
-	re := regexp.MustCompile(end)
-	buf := make([]byte, 4096)
-	for {
-		if m := re.FindStringSubmatchIndex(s.got); m != nil {
-			var groups []string
-			for i := 0; i < len(m); i += 2 {
-				groups = append(groups, s.got[m[i]:m[i+1]])
-			}
-			s.got = s.got[m[1]:]
-			return groups
-		}
-		n, err := s.conn.Read(buf)
-		s.got += string(buf[:n])
-		if n == 0 && err != nil {
-			s.t.Errorf("script: %v while waiting for %s, got %q", err, end, s.got)
-			return make([]string, 8)
-		}
-	}
-}
-
 const header = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' from='xtoken.example.org' id='x1'>"
 
 // accept plays the handshake.
-func (s *scripted) accept() {
-	s.until(`<stream:stream [^>]*>`)
-	s.send(header)
-	s.until(`<handshake>[0-9a-f]{40}</handshake>`)
-	s.send("<handshake/>")
+func accept(p *peertest.Peer) {
+	p.Expect(`<stream:stream [^>]*>`)
+	p.Send(header)
+	p.Expect(`<handshake>[0-9a-f]{40}</handshake>`)
+	p.Send("<handshake/>")
 }
 
 // request reads a request and returns its id.
-func (s *scripted) request() string {
-	return s.until(`<iq [^>]*id="([^"]*)"[^>]*>.*?</iq>`)[1]
+func request(p *peertest.Peer) string {
+	return p.Expect(`<iq [^>]*id="([^"]*)"[^>]*>.*?</iq>`)
 }
 
 // answer sends an IQ to the component. from is the attribute, or empty.
-func (s *scripted) answer(kind, from, id, body string) {
-	s.send("<iq type='" + kind + "' id='" + id + "' to='xtoken.example.org'" + from + ">" + body + "</iq>")
-}
-
-// hangUp waits until the link has ended the connection.
-func (s *scripted) hangUp() {
-	buf := make([]byte, 4096)
-	for {
-		n, err := s.conn.Read(buf)
-		s.got += string(buf[:n])
-		if err != nil {
-			return
-		}
-	}
+func answer(p *peertest.Peer, kind, from, id, body string) {
+	p.Send("<iq type='" + kind + "' id='" + id + "' to='xtoken.example.org'" + from + ">" + body + "</iq>")
 }
 
 func says(t *testing.T, err error, want string) {

@@ -16,6 +16,7 @@ import (
 
 	"xtokend/component/link"
 	"xtokend/component/server"
+	"xtokend/internal/peertest"
 )
 
 func TestNewRefusesSettings(t *testing.T) {
@@ -100,10 +101,10 @@ func TestAnswers(t *testing.T) {
 		{"list, not a JID", list, "result", fmt.Sprintf(completed, "<x xmlns='jabber:x:data' type='form'><field var='registereduserjids'><value>@</value></field></x>"), nil, `"@"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			address := scriptServer(t, func(s *scripted) {
-				s.accept()
-				s.answer(tt.kind, fromDomain, s.request(), tt.body)
-				s.hangUp()
+			address := peertest.Serve(t, func(p *peertest.Peer) {
+				accept(p)
+				answer(p, tt.kind, fromDomain, request(p), tt.body)
+				p.Rest()
 			})
 			l := run(t, address, "s", nil)
 			l.up(t)
@@ -122,10 +123,10 @@ func TestAnswers(t *testing.T) {
 func TestList(t *testing.T) {
 	const form = "<x xmlns='jabber:x:data' type='form'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/admin</value></field>" +
 		"<field var='registereduserjids' type='jid-multi'><value>alice@example.org</value><value>bob@example.org</value></field></x>"
-	address := scriptServer(t, func(s *scripted) {
-		s.accept()
-		s.answer("result", fromDomain, s.request(), fmt.Sprintf(completed, form))
-		s.hangUp()
+	address := peertest.Serve(t, func(p *peertest.Peer) {
+		accept(p)
+		answer(p, "result", fromDomain, request(p), fmt.Sprintf(completed, form))
+		p.Rest()
 	})
 	l := run(t, address, "s", nil)
 	l.up(t)
@@ -139,25 +140,25 @@ func TestList(t *testing.T) {
 // A user of the server can send results and errors to the component, but
 // knows no id and cannot take the domain's name.
 func TestForgedAnswers(t *testing.T) {
-	address := scriptServer(t, func(s *scripted) {
-		s.accept()
-		id := s.request()
+	address := peertest.Serve(t, func(p *peertest.Peer) {
+		accept(p)
+		id := request(p)
 		success := fmt.Sprintf(completed, "")
 		for _, from := range []string{
 			" from='mallory@example.org/x'", " from='mallory@example.org'", " from='example.org/x'", " from='xtoken.example.org'",
 			" from='example.com'", " from=''", "", " from='EXAMPLE.ORG '", " xmlns:f='x' f:from='example.org'",
 		} {
-			s.answer("result", from, id, success)
-			s.answer("error", from, id, failure("forbidden"))
+			answer(p, "result", from, id, success)
+			answer(p, "error", from, id, failure("forbidden"))
 		}
-		s.answer("result", fromDomain, "", success)
-		s.answer("result", fromDomain, id+"x", success)
-		s.answer("result", fromDomain, id[1:], success)
-		s.send("<message type='result' id='" + id + "'" + fromDomain + "><body/></message>")
-		s.answer("result", fromDomain, id, fmt.Sprintf(completed, "<note type='error'>Account already exists</note>"))
-		s.answer("result", fromDomain, id, success) // too late
-		s.answer("result", fromDomain, s.request(), fmt.Sprintf(completed, "<note type='error'>User does not exist</note>"))
-		s.hangUp()
+		answer(p, "result", fromDomain, "", success)
+		answer(p, "result", fromDomain, id+"x", success)
+		answer(p, "result", fromDomain, id[1:], success)
+		p.Send("<message type='result' id='" + id + "'" + fromDomain + "><body/></message>")
+		answer(p, "result", fromDomain, id, fmt.Sprintf(completed, "<note type='error'>Account already exists</note>"))
+		answer(p, "result", fromDomain, id, success) // too late
+		answer(p, "result", fromDomain, request(p), fmt.Sprintf(completed, "<note type='error'>User does not exist</note>"))
+		p.Rest()
 	})
 	l := run(t, address, "s", nil)
 	l.up(t)
@@ -171,19 +172,19 @@ func TestForgedAnswers(t *testing.T) {
 }
 
 func TestRequestsOfOthersAreRefused(t *testing.T) {
-	refused := make(chan []string, 2)
-	address := scriptServer(t, func(s *scripted) {
-		s.accept()
-		s.send(" \n<message from='a@example.org/x' to='xtoken.example.org'><body>hi</body></message><presence from='a@example.org/x'/>")
-		s.answer("get", " from='a@example.org/x'", "q1", "<ping xmlns='urn:xmpp:ping'/>")
-		refused <- s.until(`<iq [^>]*id="q1"[^>]*>.*?</iq>`)
-		s.answer("set", " from='a@example.org/x'", "q2", "<command xmlns='http://jabber.org/protocol/commands' node='x'/>")
-		refused <- s.until(`<iq [^>]*id="q2"[^>]*>.*?</iq>`)
-		s.hangUp()
+	refused := make(chan string, 2)
+	address := peertest.Serve(t, func(p *peertest.Peer) {
+		accept(p)
+		p.Send(" \n<message from='a@example.org/x' to='xtoken.example.org'><body>hi</body></message><presence from='a@example.org/x'/>")
+		answer(p, "get", " from='a@example.org/x'", "q1", "<ping xmlns='urn:xmpp:ping'/>")
+		refused <- p.Expect(`<iq [^>]*id="q1"[^>]*>.*?</iq>`)
+		answer(p, "set", " from='a@example.org/x'", "q2", "<command xmlns='http://jabber.org/protocol/commands' node='x'/>")
+		refused <- p.Expect(`<iq [^>]*id="q2"[^>]*>.*?</iq>`)
+		p.Rest()
 	})
 	l := run(t, address, "s", nil)
 	for range 2 {
-		got := (<-refused)[0]
+		got := <-refused
 		for _, want := range []string{`type="error"`, `to="a@example.org/x"`, `from="xtoken.example.org"`, "<service-unavailable ", "urn:ietf:params:xml:ns:xmpp-stanzas", `type="cancel"`} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s lacks %s", got, want)
@@ -194,10 +195,10 @@ func TestRequestsOfOthersAreRefused(t *testing.T) {
 }
 
 func TestBreakFailsWhatWaits(t *testing.T) {
-	address := scriptServer(t, func(s *scripted) {
-		s.accept()
-		s.request()
-		s.request()
+	address := peertest.Serve(t, func(p *peertest.Peer) {
+		accept(p)
+		request(p)
+		request(p)
 	})
 	l := run(t, address, "s", nil)
 	l.up(t)
@@ -214,23 +215,23 @@ func TestBreakFailsWhatWaits(t *testing.T) {
 }
 
 func TestBadServers(t *testing.T) {
-	up := func(after string) func(*scripted) {
-		return func(s *scripted) { s.accept(); s.send(after); s.hangUp() }
+	up := func(after string) func(*peertest.Peer) {
+		return func(p *peertest.Peer) { accept(p); p.Send(after); p.Rest() }
 	}
-	answer := func(text string) func(*scripted) {
-		return func(s *scripted) { s.until(`<stream:stream [^>]*>`); s.send(text); s.hangUp() }
+	opening := func(text string) func(*peertest.Peer) {
+		return func(p *peertest.Peer) { p.Expect(`<stream:stream [^>]*>`); p.Send(text); p.Rest() }
 	}
 	const element = 4 << 20 // the limit
 	for _, tt := range []struct {
 		name string
-		play func(*scripted)
+		play func(*peertest.Peer)
 		want string
 	}{
-		{"rubbish", answer("HTTP/1.1 400 Bad Request\r\n\r\n"), ""},
-		{"no component stream", answer("<html xmlns='x'>"), ""},
-		{"DTD", answer("<!DOCTYPE a [<!ENTITY b 'c'>]>" + header), "restricted"},
-		{"no end", answer("<stream:stream a='" + strings.Repeat("a", element) + "'"), "long"},
-		{"no handshake", answer(header + "<iq/>"), ""},
+		{"rubbish", opening("HTTP/1.1 400 Bad Request\r\n\r\n"), ""},
+		{"no component stream", opening("<html xmlns='x'>"), ""},
+		{"DTD", opening("<!DOCTYPE a [<!ENTITY b 'c'>]>" + header), "restricted"},
+		{"no end", opening("<stream:stream a='" + strings.Repeat("a", element) + "'"), "long"},
+		{"no handshake", opening(header + "<iq/>"), ""},
 		{"stream error", up("<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"), "system-shutdown"},
 		{"end of stream", up("</stream:stream>"), "closed the connection"},
 		{"another stream", up(header), ""},
@@ -243,10 +244,10 @@ func TestBadServers(t *testing.T) {
 		{"bad UTF-8", up("<iq a='\xff'/>"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			address := scriptServer(t, tt.play, func(s *scripted) {
-				s.accept()
-				s.answer("result", fromDomain, s.request(), fmt.Sprintf(completed, ""))
-				s.hangUp()
+			address := peertest.Serve(t, tt.play, func(p *peertest.Peer) {
+				accept(p)
+				answer(p, "result", fromDomain, request(p), fmt.Sprintf(completed, ""))
+				p.Rest()
 			})
 			l := run(t, address, "s", nil)
 			says(t, l.trouble(t), tt.want)
@@ -261,12 +262,12 @@ func TestBadServers(t *testing.T) {
 }
 
 func TestLargestElementPasses(t *testing.T) {
-	address := scriptServer(t, func(s *scripted) {
-		s.accept()
+	address := peertest.Serve(t, func(p *peertest.Peer) {
+		accept(p)
 		const frame = "<message></message>"
-		s.send("<message>" + strings.Repeat("a", 4<<20-len(frame)) + "</message>" + strings.Repeat("<a>", 64) + strings.Repeat("</a>", 64))
-		s.answer("result", fromDomain, s.request(), fmt.Sprintf(completed, ""))
-		s.hangUp()
+		p.Send("<message>" + strings.Repeat("a", 4<<20-len(frame)) + "</message>" + strings.Repeat("<a>", 64) + strings.Repeat("</a>", 64))
+		answer(p, "result", fromDomain, request(p), fmt.Sprintf(completed, ""))
+		p.Rest()
 	})
 	l := run(t, address, "s", nil)
 	l.up(t)
@@ -277,9 +278,9 @@ func TestLargestElementPasses(t *testing.T) {
 }
 
 func TestBackoffGrowsAndStartsAnew(t *testing.T) {
-	refuse := func(s *scripted) { s.until(`<stream:stream [^>]*>`) }
-	address := scriptServer(t, refuse, refuse, refuse, refuse, refuse, refuse, refuse,
-		func(s *scripted) { s.accept() }, refuse)
+	refuse := func(p *peertest.Peer) { p.Expect(`<stream:stream [^>]*>`) }
+	address := peertest.Serve(t, refuse, refuse, refuse, refuse, refuse, refuse, refuse,
+		func(p *peertest.Peer) { accept(p) }, refuse)
 	l := run(t, address, "s", nil)
 	for i, most := range []time.Duration{500, 1000, 2000, 4000, 8000, 10000, 10000, 500, 1000} {
 		most *= time.Millisecond
@@ -309,9 +310,9 @@ func (p panicOnce) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func TestPanicEndsConnectionOnly(t *testing.T) {
-	play := func(s *scripted) { s.accept(); s.hangUp() }
-	address := scriptServer(t, play, play)
-	log := new(logLines)
+	play := func(p *peertest.Peer) { accept(p); p.Rest() }
+	address := peertest.Serve(t, play, play)
+	log := new(peertest.Log)
 	l := run(t, address, "s", func(c *link.Config) {
 		c.Log = slog.New(panicOnce{slog.NewTextHandler(log, nil), new(sync.Once)})
 	})
@@ -324,10 +325,9 @@ func TestPanicEndsConnectionOnly(t *testing.T) {
 
 func TestEndOfRunClosesStream(t *testing.T) {
 	got := make(chan string, 1)
-	address := scriptServer(t, func(s *scripted) {
-		s.accept()
-		s.hangUp()
-		got <- s.got
+	address := peertest.Serve(t, func(p *peertest.Peer) {
+		accept(p)
+		got <- p.Rest()
 	})
 	l := run(t, address, "s", nil)
 	l.up(t)
@@ -342,10 +342,10 @@ func TestEndOfRunClosesStream(t *testing.T) {
 
 func TestEndOfRunInterruptsHandshake(t *testing.T) {
 	begun := make(chan struct{})
-	address := scriptServer(t, func(s *scripted) {
-		s.until(`<stream:stream [^>]*>`)
+	address := peertest.Serve(t, func(p *peertest.Peer) {
+		p.Expect(`<stream:stream [^>]*>`)
 		close(begun)
-		s.hangUp()
+		p.Rest()
 	})
 	l := run(t, address, "s", nil)
 	<-begun
@@ -371,15 +371,15 @@ func TestDirectTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			play := func(s *scripted) {
-				s.accept()
-				s.answer("result", fromDomain, s.request(), fmt.Sprintf(completed, ""))
-				s.hangUp()
+			play := func(p *peertest.Peer) {
+				accept(p)
+				answer(p, "result", fromDomain, request(p), fmt.Sprintf(completed, ""))
+				p.Rest()
 			}
 			if tt.want != "" {
-				play = (*scripted).hangUp
+				play = func(p *peertest.Peer) { p.Rest() }
 			}
-			playAll(t, tls.NewListener(plain, https.TLS), []func(*scripted){play})
+			peertest.ServeOn(t, tls.NewListener(plain, https.TLS), play)
 			l := run(t, plain.Addr().String(), "s", func(c *link.Config) { c.TLS = tt.config })
 			if tt.want != "" {
 				says(t, l.trouble(t), tt.want)

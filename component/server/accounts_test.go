@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"xtokend/component/link"
 	"xtokend/component/server"
+	"xtokend/internal/peertest"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
 	"xtokend/sasl"
@@ -107,11 +109,11 @@ func TestFirstLoginsAtOnce(t *testing.T) {
 func TestTakeover(t *testing.T) {
 	p := prosodytest.Start(t, prosody.Options{})
 	l, _ := startLink(t, p)
-	log, now := new(logLines), newClock()
+	log, now := new(peertest.Log), newClock()
 	accounts := &counted{Accounts: l}
 	serverWith := func(change func(*server.Config)) *server.Server {
 		return newServer(t, p, func(c *server.Config) {
-			c.Accounts, c.Log, c.Now = accounts, log.logger(), now.now
+			c.Accounts, c.Log, c.Now = accounts, slog.New(slog.NewTextHandler(log, nil)), now.now
 			if change != nil {
 				change(c)
 			}
@@ -273,8 +275,8 @@ func TestRegistrationIsNotOffered(t *testing.T) {
 
 func TestExistingAccountsOnly(t *testing.T) {
 	p := prosodytest.Start(t, prosody.Options{Register: true})
-	log := new(logLines)
-	s := newServer(t, p, func(c *server.Config) { c.Takeover, c.Log = true, log.logger() })
+	log := new(peertest.Log)
+	s := newServer(t, p, func(c *server.Config) { c.Takeover, c.Log = true, slog.New(slog.NewTextHandler(log, nil)) })
 	refuses(t, s, alice, sasl.NotAuthorized, "no-account")
 	if p.HasAccount("alice") {
 		t.Error("an account was made")

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"xtokend/component/server"
 	"xtokend/component/upstream"
+	"xtokend/internal/peertest"
 	"xtokend/sasl"
 )
 
@@ -27,70 +26,6 @@ const (
 
 const streamError = "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>" +
 	"<text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>slow down</text></stream:error></stream:stream>"
-
-// scripted is the server's end of a client connection, played by a test.
-type scripted struct {
-	t    *testing.T
-	conn net.Conn
-	got  string
-}
-
-// scriptServer plays one function for each connection, in order.
-func scriptServer(t *testing.T, plays ...func(*scripted)) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	t.Cleanup(func() { l.Close(); <-ended })
-	go func() {
-		defer close(ended)
-		for _, play := range plays {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			play(&scripted{t: t, conn: conn})
-			conn.Close()
-		}
-	}()
-	return l.Addr().String()
-}
-
-func (s *scripted) send(text string) {
-	if _, err := io.WriteString(s.conn, text); err != nil {
-		s.t.Logf("script: %v", err) // the client may have hung up, as many scripts make it do
-	}
-}
-
-// until reads up to the first text that end matches, and returns the matches.
-func (s *scripted) until(end string) []string {
-	re := regexp.MustCompile(end)
-	buf := make([]byte, 4096)
-	for {
-		if m := re.FindStringSubmatchIndex(s.got); m != nil {
-			var groups []string
-			for i := 0; i < len(m); i += 2 {
-				groups = append(groups, s.got[m[i]:m[i+1]])
-			}
-			s.got = s.got[m[1]:]
-			return groups
-		}
-		n, err := s.conn.Read(buf)
-		s.got += string(buf[:n])
-		if n == 0 && err != nil {
-			s.t.Errorf("script: %v while waiting for %s, got %q", err, end, s.got)
-			return make([]string, 8)
-		}
-	}
-}
-
-// rest reads until the client hangs up, and returns all that was not asked for.
-func (s *scripted) rest() string {
-	b, _ := io.ReadAll(s.conn)
-	return s.got + string(b)
-}
 
 // exchange is what a server's side of SCRAM-SHA-1 looks like in one login. The
 // zero value is a good server's.
@@ -108,7 +43,7 @@ type exchange struct {
 }
 
 // play plays one login as x says.
-func (x exchange) play(s *scripted) {
+func (x exchange) play(p *peertest.Peer) {
 	same := func(text string) string { return text }
 	for _, f := range []*func(string) string{&x.first, &x.element, &x.final, &x.success} {
 		if *f == nil {
@@ -129,7 +64,7 @@ func (x exchange) play(s *scripted) {
 	}
 	client, err := scram.SHA1.NewClientUnprepped("alice", x.password, "")
 	if err != nil {
-		s.t.Error(err)
+		p.T.Error(err)
 		return
 	}
 	client.WithMinIterations(1)
@@ -138,45 +73,40 @@ func (x exchange) play(s *scripted) {
 	}
 	peer, err := scram.SHA1.NewServer(lookup)
 	if err != nil {
-		s.t.Error(err)
+		p.T.Error(err)
 		return
 	}
 	conversation := peer.NewConversation()
 
-	s.until(`<stream:stream [^>]*>`)
-	s.send(serverHeader + x.features)
-	initialResponse := s.until(`<auth [^>]*mechanism='SCRAM-SHA-1'>([^<]*)</auth>`)[1]
+	p.Expect(`<stream:stream [^>]*>`)
+	p.Send(serverHeader + x.features)
+	initialResponse := p.Expect(`<auth [^>]*mechanism='SCRAM-SHA-1'>([^<]*)</auth>`)
 	if x.early != "" {
-		s.send(x.early)
-		s.rest()
+		p.Send(x.early)
+		p.Rest()
 		return
 	}
-	first, err := conversation.Step(unbase64(s.t, initialResponse))
+	first, err := conversation.Step(unbase64(p.T, initialResponse))
 	if err != nil {
-		s.t.Errorf("script: %v", err)
+		p.T.Errorf("script: %v", err)
 	}
-	s.send(x.element(element("challenge", x.first(first))))
-	response := regexp.MustCompile(`<response [^>]*>([^<]*)</response>`)
-	buf := make([]byte, 4096)
-	for !response.MatchString(s.got) {
-		n, err := s.conn.Read(buf)
-		s.got += string(buf[:n])
-		if err != nil {
-			return // the client did not take the challenge
-		}
+	p.Send(x.element(element("challenge", x.first(first))))
+	response := p.Until(`<response [^>]*>([^<]*)</response>`)
+	if response == nil {
+		return // the client did not take the challenge
 	}
 	if x.late != "" {
-		s.send(x.late)
-		s.rest()
+		p.Send(x.late)
+		p.Rest()
 		return
 	}
-	final, err := conversation.Step(unbase64(s.t, s.until(response.String())[1]))
+	final, err := conversation.Step(unbase64(p.T, response[1]))
 	if err != nil {
-		s.send("<failure " + saslNS + "><not-authorized/></failure>")
+		p.Send("<failure " + saslNS + "><not-authorized/></failure>")
 		return
 	}
-	s.send(x.success(element("success", x.final(final))))
-	s.rest()
+	p.Send(x.success(element("success", x.final(final))))
+	p.Rest()
 }
 
 func element(name, data string) string {
@@ -236,7 +166,7 @@ func TestGoodServers(t *testing.T) {
 		{"whitespace between elements", exchange{element: func(e string) string { return " \n" + e + " " }}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := scriptedServer(t, scriptServer(t, tt.x.play))
+			s := scriptedServer(t, peertest.Serve(t, tt.x.play))
 			conn, err := s.Open(t.Context(), alice)
 			if err != nil {
 				t.Fatal(err)
@@ -297,7 +227,7 @@ func TestBadServers(t *testing.T) {
 		{"endless whitespace", exchange{early: strings.Repeat(" ", 64<<10+1)}, "long"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			address := scriptServer(t, tt.x.play)
+			address := peertest.Serve(t, tt.x.play)
 			s := scriptedServer(t, address)
 			if err := fails(t, t.Context(), s, alice, tt.want); err != nil {
 				for _, not := range []string{server.Password(secret, alice), "0123456789abcdef"} {
@@ -320,7 +250,7 @@ func TestServersOwnRefusals(t *testing.T) {
 	} {
 		failure := "<failure " + saslNS + "><" + string(condition) + "/><text xml:lang='en'>because</text></failure>"
 		for _, x := range []exchange{{early: failure}, {late: failure}} {
-			s := scriptedServer(t, scriptServer(t, x.play))
+			s := scriptedServer(t, peertest.Serve(t, x.play))
 			_, err := s.Open(t.Context(), alice)
 			var r *upstream.Refusal
 			if !errors.As(err, &r) || r.Condition != condition {
@@ -333,16 +263,16 @@ func TestServersOwnRefusals(t *testing.T) {
 }
 
 func TestBeforeSASL(t *testing.T) {
-	header := func(text string) func(*scripted) {
-		return func(s *scripted) { s.until(`<stream:stream [^>]*>`); s.send(text); s.rest() }
+	header := func(text string) func(*peertest.Peer) {
+		return func(p *peertest.Peer) { p.Expect(`<stream:stream [^>]*>`); p.Send(text); p.Rest() }
 	}
 	for _, tt := range []struct {
 		name string
 		mode server.TLSMode
-		play func(*scripted)
+		play func(*peertest.Peer)
 		want string
 	}{
-		{"end at once", server.TLSNone, func(s *scripted) { s.until(">") }, "closed the connection"},
+		{"end at once", server.TLSNone, func(p *peertest.Peer) { p.Expect(">") }, "closed the connection"},
 		{"HTTP", server.TLSNone, header("HTTP/1.1 400 Bad Request\r\n\r\n"), "stream header: "},
 		{"component port", server.TLSNone, header(strings.Replace(serverHeader, "jabber:client", "jabber:component:accept", 1)), "no stream for clients"},
 		{"no stream", server.TLSNone, header("<html>"), "no stream for clients"},
@@ -350,28 +280,28 @@ func TestBeforeSASL(t *testing.T) {
 		{"no features", server.TLSNone, header(serverHeader + "<iq/>"), "expected <features/>"},
 		{"stream error in place of features", server.TLSNone, header(serverHeader + streamError), "policy-violation"},
 		{"no mechanisms", server.TLSNone, header(serverHeader + "<stream:features/>"), "no mechanism"},
-		{"PLAIN alone", server.TLSNone, func(s *scripted) {
-			s.until(`<stream:stream [^>]*>`)
-			s.send(serverHeader + "<stream:features><mechanisms " + saslNS + "><mechanism>PLAIN</mechanism><mechanism>SCRAM-SHA-1-PLUS</mechanism></mechanisms></stream:features>")
-			if rest := s.rest(); rest != "" {
-				s.t.Errorf("the client went on with %q", rest)
+		{"PLAIN alone", server.TLSNone, func(p *peertest.Peer) {
+			p.Expect(`<stream:stream [^>]*>`)
+			p.Send(serverHeader + "<stream:features><mechanisms " + saslNS + "><mechanism>PLAIN</mechanism><mechanism>SCRAM-SHA-1-PLUS</mechanism></mechanisms></stream:features>")
+			if rest := p.Rest(); rest != "" {
+				p.T.Errorf("the client went on with %q", rest)
 			}
 		}, "neither SCRAM-SHA-256 nor SCRAM-SHA-1"},
-		{"STARTTLS not offered", server.StartTLS, func(s *scripted) {
-			s.until(`<stream:stream [^>]*>`)
-			s.send(serverHeader + sha1Features)
-			if rest := s.rest(); rest != "" {
-				s.t.Errorf("the client went on with %q", rest)
+		{"STARTTLS not offered", server.StartTLS, func(p *peertest.Peer) {
+			p.Expect(`<stream:stream [^>]*>`)
+			p.Send(serverHeader + sha1Features)
+			if rest := p.Rest(); rest != "" {
+				p.T.Errorf("the client went on with %q", rest)
 			}
 		}, "does not offer it"},
-		{"STARTTLS refused", server.StartTLS, func(s *scripted) { startTLS(s, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>") }, "expected <proceed/>"},
-		{"bytes before the handshake", server.StartTLS, func(s *scripted) {
-			startTLS(s, "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"+serverHeader)
+		{"STARTTLS refused", server.StartTLS, func(p *peertest.Peer) { startTLS(p, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>") }, "expected <proceed/>"},
+		{"bytes before the handshake", server.StartTLS, func(p *peertest.Peer) {
+			startTLS(p, "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"+serverHeader)
 		}, "bytes behind"},
-		{"end in place of a handshake", server.DirectTLS, func(*scripted) {}, "TLS: "},
+		{"end in place of a handshake", server.DirectTLS, func(*peertest.Peer) {}, "TLS: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			address := scriptServer(t, tt.play)
+			address := peertest.Serve(t, tt.play)
 			s, err := server.New(server.Config{Domain: "example.org", Addresses: []string{address}, TLS: tt.mode, AccountSecret: secret, Accounts: never{t}})
 			if err != nil {
 				t.Fatal(err)
@@ -383,19 +313,19 @@ func TestBeforeSASL(t *testing.T) {
 
 // startTLS plays up to the answer to <starttls/>. Before TLS the client must
 // not say who its user is.
-func startTLS(s *scripted, answer string) {
-	if header := s.until(`<stream:stream [^>]*>`)[0]; strings.Contains(header, "alice") {
-		s.t.Errorf("the user is named before TLS: %s", header)
+func startTLS(p *peertest.Peer, answer string) {
+	if header := p.Expect(`<stream:stream [^>]*>`); strings.Contains(header, "alice") {
+		p.T.Errorf("the user is named before TLS: %s", header)
 	}
-	s.send(serverHeader + "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>")
-	s.until(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
-	s.send(answer)
-	s.rest()
+	p.Send(serverHeader + "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>")
+	p.Expect(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+	p.Send(answer)
+	p.Rest()
 }
 
 func TestHeaderNamesUserAndDomain(t *testing.T) {
 	got := make(chan string, 1)
-	s := scriptedServer(t, scriptServer(t, func(s *scripted) { got <- s.until(`<stream:stream [^>]*>`)[0] }))
+	s := scriptedServer(t, peertest.Serve(t, func(p *peertest.Peer) { got <- p.Expect(`<stream:stream [^>]*>`) }))
 	fails(t, t.Context(), s, alice, "closed the connection")
 	header := <-got
 	for _, want := range []string{" from='alice@example.org'", " to='example.org'", " version='1.0'", " xmlns='jabber:client'"} {
@@ -408,19 +338,19 @@ func TestHeaderNamesUserAndDomain(t *testing.T) {
 func TestCancelAtEachStage(t *testing.T) {
 	for _, stage := range []struct {
 		name string
-		play func(*scripted)
+		play func(*peertest.Peer)
 	}{
-		{"header", func(s *scripted) { s.until(`<stream:stream [^>]*>`) }},
-		{"features", func(s *scripted) { s.until(`<stream:stream [^>]*>`); s.send(serverHeader) }},
-		{"challenge", func(s *scripted) {
-			s.until(`<stream:stream [^>]*>`)
-			s.send(serverHeader + sha1Features)
-			s.until(`</auth>`)
+		{"header", func(p *peertest.Peer) { p.Expect(`<stream:stream [^>]*>`) }},
+		{"features", func(p *peertest.Peer) { p.Expect(`<stream:stream [^>]*>`); p.Send(serverHeader) }},
+		{"challenge", func(p *peertest.Peer) {
+			p.Expect(`<stream:stream [^>]*>`)
+			p.Send(serverHeader + sha1Features)
+			p.Expect(`</auth>`)
 		}},
 	} {
 		t.Run(stage.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			s := scriptedServer(t, scriptServer(t, func(s *scripted) { stage.play(s); cancel(); s.rest() }))
+			s := scriptedServer(t, peertest.Serve(t, func(p *peertest.Peer) { stage.play(p); cancel(); p.Rest() }))
 			if err := fails(t, ctx, s, alice, "server 127.0.0.1:"); !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v is not the context's", err)
 			}
