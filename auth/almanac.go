@@ -8,23 +8,25 @@ type almanac struct {
 	mu    sync.Mutex
 	first int64
 	codes []uint32
+	skew  int64 // found last; most tokens of a wrong clock have the same
 }
 
-// search returns the step nearest to current, within a day, whose one-time password is otp.
+// search returns a step within a day of current whose one-time password is otp. Of several, which only chance makes, it
+// is the one with the skew that was found last, or the nearest.
 func (k *key) search(otp uint32, current int64) (step int64, ok bool) {
 	a := &k.almanac
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.move(k, current-stepsPerDay, current+stepsPerDay)
+	if a.codes[stepsPerDay+a.skew] == otp {
+		return current + a.skew, true
+	}
 	for i, code := range a.codes {
-		if code != otp {
-			continue
-		}
-		if s := a.first + int64(i); !ok || abs(s-current) < abs(step-current) {
-			step, ok = s, true
+		if skew := int64(i) - stepsPerDay; code == otp && (!ok || abs(skew) < abs(a.skew)) {
+			a.skew, ok = skew, true
 		}
 	}
-	return step, ok
+	return current + a.skew, ok
 }
 
 // move makes the almanac hold the steps from first to last, and computes only those that it did not hold.
