@@ -1,0 +1,116 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"xtokend/auth"
+	"xtokend/auth/replay"
+)
+
+// addTokens seeds a fuzz target with the tokens of the vectors.
+func addTokens(f *testing.F, add func(authcid, token string)) {
+	v := loadVectors(f)
+	for _, c := range v.Cases {
+		add(c.Authcid, c.Token)
+	}
+	for _, sequence := range v.Sequences {
+		for _, step := range sequence.Steps {
+			add(sequence.Authcid, step.Token)
+		}
+	}
+}
+
+var tokenForm = regexp.MustCompile(`\A[0-9]{40} [A-Za-z0-9+/]{43}=\z`)
+
+// wellFormed is the grammar of a token, written independently: a pattern, and that its base64 is what encoding again
+// gives.
+func wellFormed(token string) bool {
+	if !tokenForm.MatchString(token) {
+		return false
+	}
+	octets, err := base64.StdEncoding.DecodeString(token[41:])
+	return err == nil && len(octets) == 32 && base64.StdEncoding.EncodeToString(octets) == token[41:]
+}
+
+// FuzzToken: a token is refused as malformed if and only if it is not of the form, by Verify and by Explain.
+func FuzzToken(f *testing.F) {
+	addTokens(f, func(_, token string) { f.Add(token) })
+	name := prepare(f, "alice")
+	v := newVerifier(f, auth.Config{Now: func() time.Time { return noon }})
+	f.Fuzz(func(t *testing.T, token string) {
+		_, err := v.Verify(context.Background(), name, token)
+		var refusal *auth.Refusal
+		if err != nil && !errors.As(err, &refusal) {
+			t.Fatalf("%T: %v", err, err)
+		}
+		malformed := err != nil && refusal.Reason == auth.Malformed
+		if malformed == wellFormed(token) {
+			t.Fatalf("%q: %v", token, err)
+		}
+		if malformed && len(token) > 8 && strings.Contains(err.Error(), token) {
+			t.Fatalf("the refusal quotes the token: %v", err)
+		}
+		e := v.Explain(noon, "alice", token)
+		if (e.Verdict == string(auth.Malformed)) != malformed || len(e.Findings) == 0 {
+			t.Fatalf("%q: %+v", token, e)
+		}
+	})
+}
+
+// FuzzName: what is accepted is a fixed point, has no character that ends a localpart, and is no longer than allowed.
+func FuzzName(f *testing.F) {
+	addTokens(f, func(authcid, _ string) { f.Add(authcid) })
+	for _, s := range []string{"Jürgen", "strauß", "Ａdmin", "\u0130x", "ǅ", "ﬁ", "\u1e9e", "a\u0345", "אליס", "\u0915\u094d\u200d\u0937", "한국", "\u1112\u1161\u11ab"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, authcid string) {
+		name, err := auth.PrepareName(authcid)
+		if err != nil {
+			wantRefusal(t, err, auth.Malformed)
+			return
+		}
+		prepared := name.Localpart()
+		if prepared == "" || len(prepared) > 1023 || strings.ContainsAny(prepared, " \"&'/:<>@\x00\n") {
+			t.Fatalf("%q gives %q", authcid, prepared)
+		}
+		again, err := auth.PrepareName(prepared)
+		if err != nil || again.Localpart() != prepared {
+			t.Fatalf("%q gives %q, and that %q, %v", authcid, prepared, again.Localpart(), err)
+		}
+		if older, err := auth.Nodeprep(prepared); err != nil || older != prepared {
+			t.Fatalf("%q gives %q, which nodeprep makes %q, %v", authcid, prepared, older, err)
+		}
+	})
+}
+
+// FuzzVerify changes a good token and its name. Only the token itself, for its own user, may be accepted.
+func FuzzVerify(f *testing.F) {
+	key := newKey(f, benchSeed, benchSecret)
+	good := issue(f, key, "alice", noon)
+	f.Add("alice", good)
+	f.Add("Alice", good)
+	addTokens(f, func(authcid, token string) { f.Add(authcid, token) })
+	f.Fuzz(func(t *testing.T, authcid, token string) {
+		v := newVerifier(t, auth.Config{
+			Keys: []auth.Key{key}, Skew: 1, FoldCase: true,
+			Store: replay.NewMemory(replay.MemoryOptions{Max: 4}), Now: func() time.Time { return noon },
+		})
+		name, err := auth.PrepareName(authcid)
+		if err != nil {
+			return
+		}
+		_, err = v.Verify(context.Background(), name, token)
+		if err == nil && (token != good || name.Localpart() != "alice") {
+			t.Fatalf("%q was accepted for %q", token, authcid)
+		}
+		if err != nil && token == good && name.Localpart() == "alice" {
+			t.Fatalf("refused for %q: %v", authcid, err)
+		}
+	})
+}
