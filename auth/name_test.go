@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"mellium.im/xmpp/jid"
+
 	"xtokend/auth"
 )
 
@@ -27,6 +29,9 @@ func TestPrepareName(t *testing.T) {
 		{"full width", "Ａdmin", "admin"},
 		{"Hebrew", "אליס", "אליס"},
 		{"newer than Unicode 3.2", "\u1c90\u10d1", "\u10d0\u10d1"},
+		{"question mark beyond ASCII", "qu?é", "qu?é"},
+		// x/text applies RFC 5893 to names without a right-to-left character too, as JID libraries on it do.
+		{"question mark at the end, beyond ASCII", "qué?", ""},
 		{"empty", "", ""},
 		{"at sign", "alice@example.org", ""},
 		{"full-width at sign", "alice＠example.org", ""},
@@ -87,14 +92,19 @@ func TestPrepareNameAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Whatever name is accepted, the server behind must bind the same: Prosody's own nodeprep must leave it as it is. Every
-// code point is tried alone and inside a word.
-func TestNamesAsProsodyReadsThem(t *testing.T) {
+// Whatever name is accepted, the server behind must bind the same: Prosody's own nodeprep must leave it as it is, and a
+// JID library must read the authcid so too. Every code point is tried alone and inside a word.
+func TestNamesAsOthersReadThem(t *testing.T) {
 	var prepared []string
 	for r := rune(1); r <= utf8.MaxRune; r++ {
 		for _, authcid := range []string{string(r), "a" + string(r) + "b"} {
-			if name, err := auth.PrepareName(authcid); err == nil {
-				prepared = append(prepared, name.Localpart())
+			name, err := auth.PrepareName(authcid)
+			if err != nil {
+				continue
+			}
+			prepared = append(prepared, name.Localpart())
+			if address, err := jid.New(authcid, "example.org", ""); err != nil || address.Localpart() != name.Localpart() {
+				t.Errorf("%+q is %+q here and in a JID %+q, %v", authcid, name.Localpart(), address.Localpart(), err)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ var nodeprepProfile = stringprep.Profile{
 		stringprep.TableC8,
 		stringprep.TableC9,
 		// RFC 6122 §A.5
-		{{'"', '"'}, {'&', '\''}, {'/', '/'}, {':', ':'}, {'<', '<'}, {'>', '@'}},
+		{{'"', '"'}, {'&', '\''}, {'/', '/'}, {':', ':'}, {'<', '<'}, {'>', '>'}, {'@', '@'}},
 	},
 	CheckBiDi: true,
 }
