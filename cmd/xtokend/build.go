@@ -37,7 +37,7 @@ func (p *parts) awaitLinks(ctx context.Context) {
 // build makes the parts that the settings ask for. Nothing runs yet.
 func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 	p := &parts{}
-	if p.store, err = openStore(cfg.Replay); err != nil {
+	if p.store, err = openStore(cfg.Replay, log); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -63,13 +63,16 @@ func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 	return p, err
 }
 
-func openStore(r config.Replay) (replay.Store, error) {
+func openStore(r config.Replay, log *slog.Logger) (replay.Store, error) {
 	if r.Store == config.ReplayMemory {
 		return replay.NewMemory(replay.MemoryOptions{}), nil
 	}
 	store, err := replay.OpenFile(r.Path, replay.FileOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("replay.path: %w", err)
+	}
+	if lost := store.Lost(); lost != "" {
+		log.Warn("the replay store may have lost uses: tokens issued before now are refused", "path", r.Path, "cause", lost)
 	}
 	return store, nil
 }
