@@ -58,7 +58,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 e2e: ## real clients through xtokend to a real Prosody
 	@echo '== end-to-end tests'
-	@$(GO) test -race -count=1 -timeout 20m ./e2e
+	@$(GO) test -race -count=1 -timeout 30m ./e2e
 
 clean: ## remove what was built
 	rm -rf bin testdata/clients/node_modules

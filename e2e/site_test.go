@@ -33,7 +33,7 @@ const (
 	linkDown = "component link is down"
 
 	// testTimeout bounds every wait of a test; reaching it is a failure.
-	testTimeout = 3 * time.Minute
+	testTimeout = 90 * time.Second
 )
 
 // site is an installation: a stock Prosody with xtokend in front, and an issuer
