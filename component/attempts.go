@@ -35,9 +35,6 @@ func (a *attempts) wait(address netip.Addr) time.Duration {
 // waitUser is like wait, for a user's bare JID.
 func (a *attempts) waitUser(user string) time.Duration { return a.users.wait(user, a.now()) }
 
-// countsUsers says whether waitUser can ever be more than zero.
-func (a *attempts) countsUsers() bool { return a.users != nil }
-
 // failed counts one failed attempt. The user is "" if none was named.
 func (a *attempts) failed(address netip.Addr, user string) {
 	now := a.now()

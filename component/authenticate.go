@@ -104,12 +104,14 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 	if wait := s.front.attempts.wait(s.address); wait > 0 {
 		return rateLimited(wait)
 	}
-	s.claimed = s.claimedUser(payload)
+	s.claimed = claimedUser(payload, s.domain.Name)
 	if wait := s.front.attempts.waitUser(s.claimed); wait > 0 {
 		return rateLimited(wait)
 	}
+	verifying, done := context.WithTimeout(ctx, verifyTimeout)
+	defer done()
 	var outcome sasl.Outcome
-	_, _, err := msasl.NewServer(sasl.Server(ctx, mechanism, s.domain.Verifier, &outcome), nil).Step(payload)
+	_, _, err := msasl.NewServer(sasl.Server(verifying, mechanism, s.domain.Verifier, &outcome), nil).Step(payload)
 	if err != nil {
 		return asFailure(err)
 	}
@@ -125,12 +127,9 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 	return nil
 }
 
-// claimedUser is the bare JID of whoever the client says it is, if that must be
-// known to count its failures.
-func (s *session) claimedUser(payload []byte) string {
-	if !s.front.attempts.countsUsers() {
-		return ""
-	}
+// claimedUser is the bare JID of whoever the client says it is; "" if it names
+// nobody.
+func claimedUser(payload []byte, domain string) string {
 	c, err := sasl.Parse(payload)
 	if err != nil {
 		return ""
@@ -139,7 +138,7 @@ func (s *session) claimedUser(payload []byte) string {
 	if err != nil {
 		return ""
 	}
-	return name.Localpart() + "@" + s.domain.Name
+	return name.Localpart() + "@" + domain
 }
 
 func asFailure(err error) *sasl.Failure {

@@ -1,12 +1,17 @@
 package component_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"mellium.im/xmpp/jid"
 )
 
 // The client may send its authentication and its second header in one packet,
@@ -211,6 +216,63 @@ func TestLargeElementsPass(t *testing.T) {
 	}
 }
 
+// A client that does not read is cut, and the server's side of it too.
+func TestAClientThatDoesNotReadIsCut(t *testing.T) {
+	e := &echoServer{t: t}
+	sc := &scene{upstream: e}
+	sc.config.Limits.WriteTimeout = 50 * time.Millisecond
+	sc.start(t)
+	c := sc.dial(t, "tcp")
+	must(t, c.conn.(*net.TCPConn).SetReadBuffer(4096))
+	c.login(sc, "alice")
+	message := []byte("<message><body>" + strings.Repeat("x", 60000) + "</body></message>")
+	flood := e.last()
+	flood.SetWriteDeadline(time.Now().Add(patience))
+	for {
+		if _, err := flood.Write(message); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal("the session goes on")
+			}
+			break
+		}
+	}
+	e.wait()
+}
+
+// A fault in the program ends one session and no other.
+func TestAPanicEndsOneSession(t *testing.T) {
+	u := &panickingUpstream{echoServer{t: t}}
+	sc := &scene{upstream: u}
+	sc.start(t)
+	bob := sc.dial(t, "tcp")
+	bob.login(sc, "bob")
+	c := sc.dial(t, "tcp")
+	c.open()
+	c.send(authElement("X-TOKEN", "", "mallory", sc.token(t, "mallory", 0)))
+	c.expectEOF()
+	bob.send("<message/>")
+	bob.expect("<message/>")
+	bob.conn.Close()
+	u.wait()
+	if n := sc.front.Panics(); n != 1 {
+		t.Errorf("%d panics were counted, want 1", n)
+	}
+	if !strings.Contains(sc.log.String(), "stack=") {
+		t.Error("the log has no stack")
+	}
+	sc.panics = 1
+}
+
+// panickingUpstream has a fault that one user meets.
+type panickingUpstream struct{ echoServer }
+
+func (u *panickingUpstream) Open(ctx context.Context, user jid.JID) (net.Conn, error) {
+	if user.Localpart() == "mallory" {
+		panic("a fault")
+	}
+	return u.echoServer.Open(ctx, user)
+}
+
 // Neither tokens nor stanzas may be found in the log, at any level.
 func TestNothingSecretIsLogged(t *testing.T) {
 	sc := &scene{}
@@ -234,7 +296,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}
-	for _, want := range []string{"reason=bad-signature", "reason=expired", "reason=malformed", "session closed"} {
+	for _, want := range []string{"reason=bad-signature", "user=alice@example.org", "reason=expired", "reason=malformed", "session closed"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log has no %s", want)
 		}

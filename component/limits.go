@@ -28,6 +28,8 @@ const (
 	negotiationElements = 64
 	// upstreamHeadBytes bounds the upstream's header and its features.
 	upstreamHeadBytes = 65536
+	// verifyTimeout bounds the wait for the replay store.
+	verifyTimeout = 5 * time.Second
 	// upstreamTimeout bounds opening a stream at the upstream, account and all.
 	upstreamTimeout = 10 * time.Second
 	// closeTimeout bounds each wait at the end of a session: for the upstream's

@@ -40,6 +40,9 @@ func (s *session) logRefused(mechanism string, f *sasl.Failure) {
 	if mechanism != "" {
 		attrs = append(attrs, slog.String("mechanism", mechanism))
 	}
+	if s.claimed != "" {
+		attrs = append(attrs, slog.String("user", s.claimed))
+	}
 	if f.Err != nil {
 		attrs = append(attrs, slog.Any("error", f.Err))
 	}

@@ -36,7 +36,7 @@ type session struct {
 	// Of the authentication.
 	failures  int    // counted ones, on this stream
 	elements  int    // received before authentication
-	claimed   string // bare JID that the current attempt names, if failures are counted by user
+	claimed   string // bare JID that the current attempt names, "" if none
 	mechanism string
 	user      jid.JID
 
