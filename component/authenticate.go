@@ -111,13 +111,16 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 	verifying, done := context.WithTimeout(ctx, verifyTimeout)
 	defer done()
 	var outcome sasl.Outcome
-	_, _, err := msasl.NewServer(sasl.Server(verifying, mechanism, s.domain.Verifier, &outcome), nil).Step(payload)
+	more, _, err := msasl.NewServer(sasl.Server(verifying, mechanism, s.domain.Verifier, &outcome), nil).Step(payload)
+	if more {
+		return malformed("a message of several parts")
+	}
 	if err != nil {
 		return asFailure(err)
 	}
 	s.user, err = jid.New(outcome.Name.Localpart(), s.domain.Name, "")
 	if err != nil {
-		return malformed(err.Error())
+		return asFailure(err)
 	}
 	s.mechanism = mechanism
 	if failure := s.openUpstream(ctx); failure != nil {

@@ -31,7 +31,7 @@ type client struct {
 	buf  bytes.Buffer // received and not yet expected
 }
 
-// dialTransport connects by "tcp", "starttls" or "tls", up to where a stream
+// dial connects by "tcp", "starttls" or "tls", up to where a stream
 // header is due.
 func (sc *scene) dial(t *testing.T, transport string) *client {
 	t.Helper()

@@ -13,8 +13,8 @@ const nsRegister = "http://jabber.org/features/iq-register"
 // clientFeatures takes out of the upstream's features what a relayed client
 // must not see: STARTTLS, which ends at the front, and in-band registration,
 // by which it could change a password that only the front knows. All else
-// stays as it is, byte for byte.
-func clientFeatures(features []byte) ([]byte, error) {
+// stays as it is, byte for byte. The header is the upstream's.
+func clientFeatures(features []byte, header element.Header) ([]byte, error) {
 	d := xml.NewDecoder(bytes.NewReader(features))
 	out := make([]byte, 0, len(features))
 	kept, depth := 0, 0
@@ -30,7 +30,8 @@ func clientFeatures(features []byte) ([]byte, error) {
 		switch t := tok.(type) {
 		case xml.StartElement:
 			depth++
-			if depth != 2 || t.Name.Space != nsTLS && t.Name.Space != nsRegister {
+			space := namespace(t.Name.Space, header)
+			if depth != 2 || space != nsTLS && space != nsRegister {
 				continue
 			}
 			if err := d.Skip(); err != nil {
@@ -43,6 +44,17 @@ func clientFeatures(features []byte) ([]byte, error) {
 			depth--
 		}
 	}
+}
+
+// namespace is what the decoder took for a namespace, or what the header has
+// bound to it if it was a prefix.
+func namespace(space string, h element.Header) string {
+	for _, a := range h.Extra {
+		if a.Name.Local == space {
+			return a.Value
+		}
+	}
+	return space
 }
 
 // appendDeclarations appends the namespace declarations of a header beyond the

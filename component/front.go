@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,7 @@ type Front struct {
 	tls      *tls.Config
 	limits   Limits
 	log      *slog.Logger
-	warn     *slog.Logger // for what a storm would repeat
+	storms   *storms
 	now      func() time.Time
 	streams  *registry
 	attempts *attempts
@@ -68,7 +69,8 @@ type Front struct {
 }
 
 // New returns a Front that serves nothing yet. It returns an error if a domain
-// is missing, doubled, or lacks a verifier or an upstream.
+// is missing, doubled, lacks a verifier or an upstream, or offers a mechanism
+// that takes no token.
 func New(c Config) (*Front, error) {
 	if len(c.Domains) == 0 {
 		return nil, errors.New("component: a front needs at least one domain")
@@ -96,8 +98,14 @@ func New(c Config) (*Front, error) {
 		if f.domains[d.Name] != nil {
 			return nil, fmt.Errorf("component: domain %q is configured twice", d.Name)
 		}
+		all := []string{sasl.XToken, sasl.HMAC, sasl.Plain}
+		for _, m := range d.Mechanisms {
+			if !slices.Contains(all, m) {
+				return nil, fmt.Errorf("component: domain %q offers %q, which takes no token", d.Name, m)
+			}
+		}
 		if len(d.Mechanisms) == 0 {
-			d.Mechanisms = []string{sasl.XToken, sasl.HMAC, sasl.Plain}
+			d.Mechanisms = all
 		}
 		f.domains[d.Name] = &d
 		if f.fallback == nil {
@@ -108,7 +116,7 @@ func New(c Config) (*Front, error) {
 		f.tls = c.TLS.Clone()
 		f.tls.NextProtos = []string{alpnClient}
 	}
-	f.warn = slog.New(newStormHandler(f.log.Handler(), f.now))
+	f.storms = newStorms(f.now)
 	f.streams = newRegistry(f.limits)
 	f.attempts = newAttempts(f.limits, f.now)
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())

@@ -55,36 +55,17 @@ func (c *scriptedConn) SetWriteDeadline(time.Time) error { return nil }
 // and what comes back is a stream that begins with a header, with an end behind
 // every stream error.
 func FuzzFront(f *testing.F) {
-	files, err := filepath.Glob("../testdata/transcripts/*.txt")
-	if err != nil || len(files) == 0 {
-		f.Fatal("no transcripts", err)
+	for _, said := range clientLines(f) {
+		f.Add([]byte(header + said))
+		f.Add([]byte(said))
 	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for line := range strings.Lines(string(b)) {
-			if said, ok := strings.CutPrefix(line, "C: "); ok {
-				f.Add([]byte(header + said))
-				f.Add([]byte(said))
-			}
-		}
-	}
-	key, err := auth.NewKey(testSeed, testSecret, time.Time{})
-	if err != nil {
-		f.Fatal(err)
-	}
-	verifier, err := auth.NewVerifier(auth.Config{Domain: testDomain, Keys: []auth.Key{key}, Skew: 1,
-		Store: replay.NewMemory(replay.MemoryOptions{}), Now: func() time.Time { return testNow }})
-	if err != nil {
-		f.Fatal(err)
-	}
+	store := replay.NewMemory(replay.MemoryOptions{})
+	verifier, err := auth.NewVerifier(auth.Config{Domain: testDomain, Keys: []auth.Key{newKey(f, testSecret)}, Skew: 1,
+		Store: store, Now: func() time.Time { return testNow }})
+	must(f, err)
 	front, err := component.New(component.Config{Domains: []component.Domain{{
-		Name: testDomain, Verifier: verifier, Upstream: silentUpstream{}}}})
-	if err != nil {
-		f.Fatal(err)
-	}
+		Name: testDomain, Verifier: verifier, Upstream: &echoServer{}}}})
+	must(f, err)
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	go front.Serve(l)
 	f.Cleanup(func() { l.Close() })
@@ -107,4 +88,29 @@ func FuzzFront(f *testing.F) {
 			t.Fatalf("%d panics", n)
 		}
 	})
+}
+
+// clientLines is what the clients of all transcripts say, with tokens that are
+// of the right form and forged.
+func clientLines(f *testing.F) []string {
+	forger := &scene{key: newKey(f, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")}
+	files, err := filepath.Glob("../testdata/transcripts/*.txt")
+	must(f, err)
+	var said []string
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		must(f, err)
+		for _, part := range strings.Split(string(b), "\n== ")[1:] {
+			_, _, lines := parseTranscript(f, part)
+			for line := range strings.SplitSeq(render(f, forger, strings.Join(lines[1:], "\n")), "\n") {
+				if line, ok := strings.CutPrefix(line, "C: "); ok {
+					said = append(said, line)
+				}
+			}
+		}
+	}
+	if len(said) < 50 {
+		f.Fatalf("only %d lines in the transcripts", len(said))
+	}
+	return said
 }

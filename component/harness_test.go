@@ -59,15 +59,14 @@ type scene struct {
 // start builds what was not bent and serves until the test ends.
 func (sc *scene) start(t *testing.T) *scene {
 	t.Helper()
-	key, err := auth.NewKey(testSeed, testSecret, time.Time{})
-	must(t, err)
-	sc.key = key
+	var err error
+	sc.key = newKey(t, testSecret)
 	if sc.store == nil {
 		sc.store = replay.NewMemory(replay.MemoryOptions{})
 	}
 	t.Cleanup(func() { sc.store.Close() })
 	if sc.verifier == nil {
-		sc.verifier, err = auth.NewVerifier(auth.Config{Domain: testDomain, Keys: []auth.Key{key}, Skew: 1,
+		sc.verifier, err = auth.NewVerifier(auth.Config{Domain: testDomain, Keys: []auth.Key{sc.key}, Skew: 1,
 			Store: sc.store, Now: func() time.Time { return testNow }})
 		must(t, err)
 	}
@@ -136,7 +135,7 @@ func (sc *scene) shutdown(t *testing.T) {
 }
 
 // token mints one for user, issued steps after the present one.
-func (sc *scene) token(t *testing.T, user string, steps int) string {
+func (sc *scene) token(t testing.TB, user string, steps int) string {
 	t.Helper()
 	name, err := auth.PrepareName(user)
 	must(t, err)
@@ -145,7 +144,14 @@ func (sc *scene) token(t *testing.T, user string, steps int) string {
 	return token
 }
 
-func must(t *testing.T, err error) {
+func newKey(t testing.TB, secret string) auth.Key {
+	t.Helper()
+	key, err := auth.NewKey(testSeed, secret, time.Time{})
+	must(t, err)
+	return key
+}
+
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

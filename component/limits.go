@@ -35,6 +35,8 @@ const (
 	// closeTimeout bounds each wait at the end of a session: for the upstream's
 	// stream end after the client's, and for the client to take in our last words.
 	closeTimeout = 3 * time.Second
+	// deadPeerTimeout bounds how long what was written may stay unacknowledged.
+	deadPeerTimeout = 2 * time.Minute
 	// lingerBytes bounds what is read from a client after our stream end, so that
 	// what is under way does not turn into a reset that destroys our last words.
 	lingerBytes = 4 << 20

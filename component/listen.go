@@ -50,6 +50,11 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 	}
 	f.listeners[l] = struct{}{}
 	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.listeners, l)
+		f.mu.Unlock()
+	}()
 	for {
 		conn, err := l.Accept()
 		if f.ctx.Err() != nil {
@@ -61,7 +66,9 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 		if err != nil {
 			var ne net.Error
 			if errors.As(err, &ne) && !errors.Is(err, net.ErrClosed) {
-				f.warn.Warn("accepting connections failed, trying again", "listener", l.Addr().String(), "error", err)
+				if omitted, ok := f.storms.allow("accept " + l.Addr().String()); ok {
+					f.log.Warn("accepting connections failed, trying again", "listener", l.Addr().String(), "error", err, "similar_lines_omitted", omitted)
+				}
 				pause := time.NewTimer(acceptPause)
 				select {
 				case <-pause.C:
@@ -79,10 +86,10 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 // start serves one connection in a goroutine of its own, if it is admitted.
 func (f *Front) start(t *transport) {
 	ctx, cancel := context.WithCancelCause(f.ctx)
-	s := &session{front: f, transport: t, cancel: cancel, began: f.now(), address: addressOf(t.conn)}
+	s := &session{front: f, transport: t, cancel: cancel, began: f.now(), address: addressOf(t.raw)}
 	if s.verdict = f.streams.add(s); s.verdict == dropped {
 		cancel(nil)
-		t.conn.Close()
+		t.Close()
 		return
 	}
 	f.mu.Lock()
@@ -90,7 +97,7 @@ func (f *Front) start(t *transport) {
 	if f.ctx.Err() != nil { // Shutdown waits for no session begun after it
 		f.streams.remove(s)
 		cancel(nil)
-		t.conn.Close()
+		t.Close()
 		return
 	}
 	f.sessions.Go(func() {

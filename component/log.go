@@ -46,14 +46,19 @@ func (s *session) logRefused(mechanism string, f *sasl.Failure) {
 	if f.Err != nil {
 		attrs = append(attrs, slog.Any("error", f.Err))
 	}
-	log, level := s.front.log, slog.LevelInfo
+	level := slog.LevelInfo
 	switch f.Condition {
 	case sasl.Aborted:
 		level = slog.LevelDebug
 	case sasl.TemporaryAuthFailure:
-		log, level = s.front.warn, slog.LevelWarn
+		level = slog.LevelWarn
+		omitted, ok := s.front.storms.allow(f.Reason + " " + s.domain.Name)
+		if !ok {
+			return
+		}
+		attrs = append(attrs, slog.Int("similar_lines_omitted", omitted))
 	}
-	log.LogAttrs(context.Background(), level, "authentication refused", attrs...)
+	s.front.log.LogAttrs(context.Background(), level, "authentication refused", attrs...)
 }
 
 func (s *session) logEnd(err error, se *streamError) {
@@ -61,17 +66,9 @@ func (s *session) logEnd(err error, se *streamError) {
 	if s.upstream != nil {
 		attrs = append(attrs, slog.String("user", s.user.String()), slog.String("mechanism", s.mechanism))
 	}
-	reason := "closed"
-	switch {
-	case se != nil:
-		reason = se.condition
-		if se.cause != nil {
-			attrs = append(attrs, slog.Any("error", se.cause))
-		}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		reason = errDropped.Error()
-	case err != nil:
-		reason = err.Error()
+	reason, cause := endReason(err, se)
+	if cause != nil {
+		attrs = append(attrs, slog.Any("error", cause))
 	}
 	attrs = append(attrs,
 		slog.String("reason", reason),
@@ -83,4 +80,23 @@ func (s *session) logEnd(err error, se *streamError) {
 		level = slog.LevelDebug // port scans, health checks
 	}
 	s.front.log.LogAttrs(context.Background(), level, "session closed", attrs...)
+}
+
+// endReason says in a fixed text why a session ended, and what there is to add.
+func endReason(err error, se *streamError) (reason string, cause error) {
+	if se != nil {
+		return se.condition, se.cause
+	}
+	for _, known := range []error{errClosedByClient, errClosedByUpstream, errNoTLS, errDropped, errHandshake, errTorn} {
+		if err == known {
+			return known.Error(), nil
+		}
+		if errors.Is(err, known) {
+			return known.Error(), err
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return errDropped.Error(), nil
+	}
+	return errDropped.Error(), err
 }

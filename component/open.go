@@ -1,6 +1,7 @@
 package component
 
 import (
+	"bytes"
 	"crypto/rand"
 	"strconv"
 	"strings"
@@ -37,6 +38,8 @@ func (s *session) openStream() error {
 	}
 	s.header = h
 	switch {
+	case bytes.HasSuffix(unit, []byte("/>")): // a stream that ends where it begins
+		return fail(stream.BadFormat, "")
 	case h.Name.Local != "stream":
 		return fail(stream.BadFormat, "")
 	case h.Name.Space != nsStream:

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ func (s *session) openUpstream(ctx context.Context) *sasl.Failure {
 	defer done()
 	conn, err := s.domain.Upstream.Open(ctx, s.user)
 	if err == nil {
-		s.upstream = conn
+		s.upstream = newBoundedConn(conn, s.front.limits.WriteTimeout)
 		return nil
 	}
 	var refusal *upstream.Refusal
@@ -41,8 +42,9 @@ func (s *session) openUpstream(ctx context.Context) *sasl.Failure {
 // bytes can pass.
 func (s *session) joinUpstream(ctx context.Context) error {
 	deadline, _ := ctx.Deadline()
-	s.upstream.SetDeadline(deadline)
-	defer context.AfterFunc(ctx, func() { s.upstream.SetDeadline(time.Unix(1, 0)) })()
+	s.upstream.setReadDeadline(deadline)
+	defer s.upstream.setReadDeadline(time.Time{})
+	defer context.AfterFunc(ctx, s.upstream.interrupt)()
 	if _, err := s.upstream.Write(s.upstreamHeader()); err != nil {
 		return upstreamLost(err)
 	}
@@ -59,13 +61,18 @@ func (s *session) joinUpstream(ctx context.Context) error {
 	if err != nil {
 		return upstreamLost(err)
 	}
-	if e.Name.Space == nsStream && e.Name.Local == "features" {
-		if features, err = clientFeatures(features); err != nil {
+	switch e.Name {
+	case xml.Name{Space: nsStream, Local: "features"}:
+		if features, err = clientFeatures(features, header); err != nil {
 			return upstreamLost(err)
 		}
-	} // else a stream error, which concerns the client
-	s.toClient = append(s.toClient, reader.Buffered()...)
-	return s.answer(header, func(b []byte) []byte { return append(b, features...) })
+		s.toClient = append(s.toClient, reader.Buffered()...)
+		return s.answer(header, func(b []byte) []byte { return append(b, features...) })
+	case xml.Name{Space: nsStream, Local: "error"}: // it concerns the client
+		s.answer(header, func(b []byte) []byte { return append(append(b, features...), "</stream:stream>"...) })
+		return errClosedByUpstream
+	}
+	return upstreamLost(fmt.Errorf("the server began its stream with <%.64s/>", e.Name.Local))
 }
 
 // readUpstreamHeader reads the upstream's answer to our header.

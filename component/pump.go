@@ -2,10 +2,8 @@ package component
 
 import (
 	"errors"
-	"net"
+	"fmt"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"xtokend/internal/xmlsplit"
 )
@@ -20,22 +18,19 @@ var relayBuffers = sync.Pool{New: func() any { return new([relayBufferBytes]byte
 // to bound their size, to see the stream's end, and to leave off between two
 // elements, where a stream error can still be sent.
 type pump struct {
-	src, dst net.Conn
+	src, dst *boundedConn
 	pending  []byte // read from src already
 	scanner  xmlsplit.Scanner
-	timeout  time.Duration // of one write
-	count    *int64        // bytes written
-	torn     bool          // what was written ends within an element
-
-	stopped atomic.Bool
+	count    *int64 // bytes written
+	torn     bool   // what was written ends within an element
 }
 
 // Why a pump ended, beside the errors of its scanner.
 var (
-	errStreamEnd  = errors.New("stream end")     // passed on
-	errStopped    = errors.New("stopped")        // by stop
-	errSourceLost = errors.New("source lost")    // joined with the cause
-	errSinkLost   = errors.New("sink lost")      // joined with the cause
+	errStreamEnd  = errors.New("stream end") // passed on
+	errStopped    = errors.New("stopped")    // src was interrupted
+	errSourceLost = errors.New("source lost")
+	errSinkLost   = errors.New("sink lost")
 	errPanicked   = errors.New("internal fault") // which recoverPanic has reported
 )
 
@@ -58,18 +53,20 @@ func (p *pump) run() error {
 			pass = 0
 		}
 		if pass > 0 {
-			if err := p.write(buf[:pass]); err != nil {
-				return errors.Join(errSinkLost, err)
+			written, err := p.dst.Write(buf[:pass])
+			*p.count += int64(written)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errSinkLost, err)
 			}
 			held = copy(buf[:], buf[pass:held])
 		}
 		switch {
 		case scanErr != nil:
 			return scanErr
-		case readErr != nil && p.stopped.Load():
+		case readErr != nil && p.src.interrupted.Load():
 			return errStopped
 		case readErr != nil:
-			return errors.Join(errSourceLost, readErr)
+			return fmt.Errorf("%w: %w", errSourceLost, readErr)
 		}
 	}
 }
@@ -101,22 +98,4 @@ func (p *pump) read(b []byte) (int, error) {
 		return n, nil
 	}
 	return p.src.Read(b)
-}
-
-func (p *pump) write(b []byte) error {
-	p.dst.SetWriteDeadline(time.Now().Add(p.timeout))
-	if p.stopped.Load() {
-		p.dst.SetWriteDeadline(time.Now().Add(closeTimeout))
-	}
-	n, err := p.dst.Write(b)
-	*p.count += int64(n)
-	return err
-}
-
-// stop ends a running pump soon. It may be called from any goroutine, and more
-// than once.
-func (p *pump) stop() {
-	p.stopped.Store(true)
-	p.src.SetReadDeadline(time.Unix(1, 0))
-	p.dst.SetWriteDeadline(time.Now().Add(closeTimeout))
 }

@@ -46,14 +46,13 @@ func (r *registry) add(s *session) admission {
 		return refused
 	}
 	if r.unauthenticated.Len() >= r.limits.Unauthenticated {
-		oldest := r.unauthenticated.Front()
-		r.unauthenticated.Remove(oldest)
-		victim := oldest.Value.(*session)
-		victim.waiting = nil
+		victim := r.unauthenticated.Front().Value.(*session)
+		r.release(victim)
 		victim.cancel(errDisplaced)
 	}
 	r.admitted++
 	r.perAddress[prefix]++
+	s.counted = true
 	s.waiting = r.unauthenticated.PushBack(s)
 	return admitted
 }
@@ -73,7 +72,16 @@ func (r *registry) remove(s *session) {
 		r.refused--
 		return
 	}
+	r.release(s)
+}
+
+// release gives back the place of an admitted session, once.
+func (r *registry) release(s *session) {
 	r.settle(s)
+	if !s.counted {
+		return
+	}
+	s.counted = false
 	r.admitted--
 	prefix := r.prefix(s.address)
 	if r.perAddress[prefix]--; r.perAddress[prefix] <= 0 {

@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"xtokend/internal/xmlsplit"
@@ -12,26 +13,24 @@ import (
 // reads the upstream and is the only one that writes to the client; a second
 // one reads the client.
 func (s *session) relay(ctx context.Context) error {
+	client, server := s.transport.boundedConn, s.upstream
 	fromClient := &pump{
-		src: s.transport.conn, dst: s.upstream, pending: s.transport.reader.Buffered(),
-		timeout: s.front.limits.WriteTimeout, count: &s.relayed.fromClient,
+		src: client, dst: server, pending: s.transport.reader.Buffered(), count: &s.relayed.fromClient,
 		scanner: xmlsplit.Scanner{Relay: true, Limits: xmlsplit.Limits{
 			ElementBytes: s.front.limits.ElementBytes, Depth: s.front.limits.ElementDepth}},
 	}
 	toClient := &pump{
-		src: s.upstream, dst: s.transport.conn, pending: s.toClient,
-		timeout: s.front.limits.WriteTimeout, count: &s.relayed.toClient,
+		src: server, dst: client, pending: s.toClient, count: &s.relayed.toClient,
 		scanner: xmlsplit.Scanner{Relay: true},
 	}
 	s.transport.reader, s.toClient = nil, nil
 	fromClient.scanner.StartInside()
 	toClient.scanner.StartInside()
-	s.transport.setReadDeadline(ctx)
-	s.upstream.SetDeadline(time.Time{})
+	client.setReadDeadline(time.Time{})
 
 	stop := func() {
-		fromClient.stop()
-		toClient.stop()
+		client.interrupt()
+		server.interrupt()
 	}
 	defer context.AfterFunc(ctx, stop)()
 	down := make(chan error, 1)
@@ -40,7 +39,7 @@ func (s *session) relay(ctx context.Context) error {
 		defer func() {
 			if errors.Is(err, errStreamEnd) || errors.Is(err, errSinkLost) {
 				// The upstream's own last words are still to come, in good time.
-				s.upstream.SetReadDeadline(time.Now().Add(closeTimeout))
+				server.setReadDeadline(time.Now().Add(closeTimeout))
 			} else {
 				stop()
 			}
@@ -53,10 +52,10 @@ func (s *session) relay(ctx context.Context) error {
 	stop()
 	err := relayEnd(<-down, up)
 	if errors.Is(up, errSinkLost) || toClient.torn {
-		return errDropped // nothing more can be said on a torn stream
+		return fmt.Errorf("%w: %w", errTorn, up)
 	}
-	if err == errClosedByClient && !errors.Is(up, errStreamEnd) {
-		s.transport.Write([]byte("</stream:stream>"))
+	if errors.Is(err, errClosedByClient) && !errors.Is(up, errStreamEnd) {
+		s.transport.say([]byte("</stream:stream>"))
 	}
 	return err
 }
@@ -69,12 +68,10 @@ func relayEnd(down, up error) error {
 		return errClosedByClient
 	case errors.Is(up, errStreamEnd):
 		return errClosedByUpstream
-	case errors.Is(down, errSourceLost), errors.Is(up, errSinkLost), errors.Is(down, errPanicked):
-		return errDropped
-	case errors.Is(down, errSinkLost), errors.Is(up, errSourceLost):
-		return upstreamLost(up)
-	case errors.Is(down, errStopped):
-		return upstreamLost(up) // the upstream's XML cannot be followed
+	case errors.Is(down, errSourceLost), errors.Is(down, errPanicked):
+		return fmt.Errorf("%w: %w", errDropped, down)
+	case errors.Is(down, errSinkLost), errors.Is(down, errStopped):
+		return upstreamLost(up) // it ended, or its XML cannot be followed
 	}
 	return down // the client broke a rule
 }

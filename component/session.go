@@ -3,8 +3,6 @@ package component
 import (
 	"container/list"
 	"context"
-	"errors"
-	"net"
 	"net/netip"
 	"runtime/debug"
 	"time"
@@ -26,7 +24,10 @@ type session struct {
 	address   netip.Addr
 	began     time.Time
 	verdict   admission
-	waiting   *list.Element // the registry's
+
+	// The registry's, under its lock.
+	waiting *list.Element
+	counted bool
 
 	// Of the current stream.
 	header   element.Header // the client's
@@ -40,7 +41,7 @@ type session struct {
 	mechanism string
 	user      jid.JID
 
-	upstream net.Conn
+	upstream *boundedConn
 	toClient []byte                               // read from the upstream behind its features
 	relayed  struct{ fromClient, toClient int64 } // bytes
 }
@@ -48,12 +49,11 @@ type session struct {
 // serve is the life of a session. Whatever ends it is told to the client as far
 // as that is due, and written to the log once, here.
 func (s *session) serve(ctx context.Context) {
-	defer context.AfterFunc(ctx, s.transport.interrupt)()
 	err := s.negotiate(ctx)
 	if err == nil {
 		err = s.relay(ctx)
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := context.Cause(ctx); cause != nil && !isFinal(err) {
 		err = cause
 	}
 	s.close(err)
@@ -65,9 +65,11 @@ func (s *session) negotiate(ctx context.Context) error {
 	if s.verdict == refused {
 		timeout = min(timeout, closeTimeout)
 	}
+	defer context.AfterFunc(ctx, s.transport.interrupt)()
 	ctx, done := context.WithTimeout(ctx, timeout)
 	defer done()
-	s.transport.setReadDeadline(ctx)
+	deadline, _ := ctx.Deadline()
+	s.transport.setReadDeadline(deadline)
 
 	if s.transport.directTLS != nil {
 		if err := s.transport.secureWith(ctx, s.transport.directTLS); err != nil {
@@ -97,14 +99,14 @@ func (s *session) close(err error) {
 		s.upstream.Close()
 	}
 	se := asStreamError(err)
-	switch {
-	case se != nil:
+	if se != nil {
 		s.endStream(se)
-		s.transport.linger()
-	case errors.Is(err, errClosedByClient), errors.Is(err, errClosedByUpstream):
+	}
+	// Whoever was displaced must make room at once.
+	if se != nil && err != errDisplaced || isClosed(err) {
 		s.transport.linger()
 	}
-	s.transport.conn.Close()
+	s.transport.Close()
 	s.logEnd(err, se)
 }
 
@@ -115,7 +117,7 @@ func (s *session) endStream(e *streamError) {
 	if !s.answered {
 		b = s.appendHeader(b, element.Header{})
 	}
-	s.transport.Write(appendStreamError(b, e))
+	s.transport.say(appendStreamError(b, e))
 }
 
 // nextElement reads the next element of the negotiation.
@@ -128,7 +130,7 @@ func (s *session) nextElement() (element.Element, error) {
 	case err != nil:
 		return element.Element{}, err
 	case kind == xmlsplit.End:
-		s.transport.Write([]byte("</stream:stream>"))
+		s.transport.say([]byte("</stream:stream>"))
 		return element.Element{}, errClosedByClient
 	case kind != xmlsplit.Element:
 		return element.Element{}, fail(stream.NotWellFormed, "")
@@ -145,7 +147,7 @@ func (s *session) recoverPanic() {
 	}
 	s.front.panics.Add(1)
 	s.front.log.Error("a fault in the program ended a session; please report it", "panic", v, "stack", string(debug.Stack()))
-	s.transport.conn.Close()
+	s.transport.Close()
 	if s.upstream != nil {
 		s.upstream.Close()
 	}

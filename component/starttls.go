@@ -13,8 +13,8 @@ import (
 // they end the connection. White space alone says nothing, and go-xmpp sends it.
 func (s *session) startTLS(ctx context.Context) error {
 	if !s.canStartTLS() {
-		s.transport.Write([]byte("<failure xmlns='" + nsTLS + "'/></stream:stream>"))
-		return errClosedByClient
+		s.transport.say([]byte("<failure xmlns='" + nsTLS + "'/></stream:stream>"))
+		return errNoTLS
 	}
 	if len(bytes.TrimSpace(s.transport.reader.Buffered())) > 0 {
 		return fail(stream.PolicyViolation, "data was sent before the TLS handshake")

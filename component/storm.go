@@ -1,8 +1,6 @@
 package component
 
 import (
-	"context"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -16,44 +14,38 @@ const (
 	stormBurst     = 10
 )
 
-// stormHandler lets a bounded number of lines through and says in the next one
-// how many were left out.
-type stormHandler struct {
-	slog.Handler
-	state *stormState
+// storms thins out what each cause of trouble writes to the log. Causes are few
+// and our own words, never a peer's.
+type storms struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	byCause map[string]*storm
 }
 
-type stormState struct {
-	now     func() time.Time
+type storm struct {
 	limiter *rate.Limiter
-	mu      sync.Mutex
 	omitted int
 }
 
-func newStormHandler(h slog.Handler, now func() time.Time) slog.Handler {
-	return stormHandler{h, &stormState{now: now, limiter: rate.NewLimiter(stormPerSecond, stormBurst)}}
+func newStorms(now func() time.Time) *storms {
+	return &storms{now: now, byCause: make(map[string]*storm)}
 }
 
-func (h stormHandler) Handle(ctx context.Context, r slog.Record) error {
-	h.state.mu.Lock()
-	if !h.state.limiter.AllowN(h.state.now(), 1) {
-		h.state.omitted++
-		h.state.mu.Unlock()
-		return nil
+// allow says whether a line about cause may be written, and how many were left
+// out since the last one.
+func (s *storms) allow(cause string) (omitted int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.byCause[cause]
+	if of == nil {
+		of = &storm{limiter: rate.NewLimiter(stormPerSecond, stormBurst)}
+		s.byCause[cause] = of
 	}
-	omitted := h.state.omitted
-	h.state.omitted = 0
-	h.state.mu.Unlock()
-	if omitted > 0 {
-		r.AddAttrs(slog.Int("similar_lines_omitted", omitted))
+	if !of.limiter.AllowN(s.now(), 1) {
+		of.omitted++
+		return 0, false
 	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h stormHandler) WithAttrs(a []slog.Attr) slog.Handler {
-	return stormHandler{h.Handler.WithAttrs(a), h.state}
-}
-
-func (h stormHandler) WithGroup(name string) slog.Handler {
-	return stormHandler{h.Handler.WithGroup(name), h.state}
+	omitted, of.omitted = of.omitted, 0
+	return omitted, true
 }

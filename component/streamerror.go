@@ -42,20 +42,32 @@ var (
 var (
 	errClosedByClient   = errors.New("closed by the client")
 	errClosedByUpstream = errors.New("closed by the server")
+	errNoTLS            = errors.New("asked for TLS that is not offered")
 	errDropped          = errors.New("connection to the client lost")
 	errHandshake        = errors.New("TLS handshake failed")
+	errTorn             = errors.New("connection lost within an element")
 )
 
-// asStreamError gives the condition for whatever ended a negotiation, nil if
-// there is nobody left to tell.
+// isClosed says whether both sides know that the stream has ended.
+func isClosed(err error) bool {
+	return errors.Is(err, errClosedByClient) || errors.Is(err, errClosedByUpstream) || errors.Is(err, errNoTLS)
+}
+
+// isFinal says whether nothing may be sent any more, whatever else happens.
+func isFinal(err error) bool {
+	return isClosed(err) || errors.Is(err, errHandshake) || errors.Is(err, errTorn)
+}
+
+// asStreamError gives the condition for whatever ended a session, nil if there
+// is nobody left to tell.
 func asStreamError(err error) *streamError {
 	var se *streamError
 	with := func(condition stream.Error, text string) *streamError {
 		return &streamError{condition: condition.Err, text: text, cause: err}
 	}
 	switch {
-	case errors.Is(err, errHandshake):
-		return nil // TLS has told the client what it can be told
+	case isFinal(err), errors.Is(err, errDropped):
+		return nil
 	case errors.As(err, &se):
 		return se
 	case errors.Is(err, xmlsplit.ErrRestricted):

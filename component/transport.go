@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"xtokend/internal/xmlsplit"
@@ -17,25 +16,22 @@ import (
 // takes the same. The session's goroutine owns it; interrupt alone may be
 // called from others.
 type transport struct {
-	conn      net.Conn // TLS once secured
-	raw       net.Conn // what was accepted
-	reader    *xmlsplit.Reader
+	*boundedConn
+	reader    *xmlsplit.Reader // nil in the relay
+	depth     int              // of elements, at most
 	loopback  bool
 	secure    bool
 	directTLS *tls.Config // nil: begins in clear
-
-	limits      Limits
-	interrupted atomic.Bool
 }
 
 func newTransport(conn net.Conn, loopback bool, l Limits) *transport {
-	t := &transport{conn: conn, raw: conn, loopback: loopback, limits: l}
+	t := &transport{boundedConn: newBoundedConn(conn, l.WriteTimeout), loopback: loopback, depth: l.ElementDepth}
 	t.newReader()
 	return t
 }
 
 func (t *transport) newReader() {
-	t.reader = xmlsplit.NewReader(t.conn, xmlsplit.Limits{ElementBytes: negotiationElementBytes, Depth: t.limits.ElementDepth})
+	t.reader = xmlsplit.NewReader(t.Conn, xmlsplit.Limits{ElementBytes: negotiationElementBytes, Depth: t.depth})
 }
 
 // name is what the log calls the transport.
@@ -66,29 +62,15 @@ func (t *transport) secureWith(ctx context.Context, config *tls.Config) error {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errHandshake, err)
 	}
-	t.conn, t.secure = conn, true
+	t.Conn, t.secure = conn, true
 	t.newReader()
 	return nil
 }
 
-// Write writes whole units, within the write timeout.
-func (t *transport) Write(p []byte) (int, error) {
-	t.extendWrite()
-	return t.conn.Write(p)
-}
-
-func (t *transport) extendWrite() {
-	t.raw.SetWriteDeadline(time.Now().Add(t.limits.WriteTimeout))
-	if t.interrupted.Load() {
-		t.raw.SetWriteDeadline(time.Now().Add(closeTimeout))
-	}
-}
-
-// interrupt makes pending and later reads fail at once, and writes soon.
-func (t *transport) interrupt() {
-	t.interrupted.Store(true)
-	t.raw.SetReadDeadline(time.Unix(1, 0))
+// say writes our last words.
+func (t *transport) say(b []byte) {
 	t.raw.SetWriteDeadline(time.Now().Add(closeTimeout))
+	t.Conn.Write(b)
 }
 
 // linger closes the writing side and waits, within bounds, until the client has
@@ -96,7 +78,7 @@ func (t *transport) interrupt() {
 // client might never see our last words.
 func (t *transport) linger() {
 	t.raw.SetWriteDeadline(time.Now().Add(closeTimeout))
-	if c, ok := t.conn.(*tls.Conn); ok {
+	if c, ok := t.Conn.(*tls.Conn); ok {
 		c.CloseWrite()
 	}
 	c, ok := t.raw.(interface{ CloseWrite() error })
@@ -105,14 +87,4 @@ func (t *transport) linger() {
 	}
 	t.raw.SetReadDeadline(time.Now().Add(closeTimeout))
 	io.CopyN(io.Discard, t.raw, lingerBytes)
-}
-
-// setReadDeadline bounds all reads until the next call by ctx's deadline, if it
-// has one.
-func (t *transport) setReadDeadline(ctx context.Context) {
-	deadline, _ := ctx.Deadline()
-	t.raw.SetReadDeadline(deadline)
-	if t.interrupted.Load() {
-		t.interrupt()
-	}
 }

@@ -35,6 +35,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 // texts holds one text for each condition, so that a text cannot tell apart two
 // causes of one condition.
 var texts = map[Condition]string{
+	Aborted:              "given up, as asked",
 	AccountDisabled:      "the account is disabled",
 	CredentialsExpired:   "the token has expired; fetch a new one and try again",
 	EncryptionRequired:   "encrypt the connection first",
@@ -42,6 +43,7 @@ var texts = map[Condition]string{
 	InvalidAuthzid:       "nobody may act for another user; leave the authorization identity empty",
 	InvalidMechanism:     "the mechanism is not offered; choose another one",
 	MalformedRequest:     "the request must hold a user name and a token, both well-formed",
+	MechanismTooWeak:     "the server wants a stronger mechanism",
 	NotAuthorized:        "the one-time token that stands for the password was refused; fetch a new one and try again",
 	TemporaryAuthFailure: "authentication is not possible now; wait a little, then fetch a new token and try again",
 }

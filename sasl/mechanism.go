@@ -99,12 +99,12 @@ func checkAuthzid(authzid string, name auth.Name, domain string) error {
 	}
 	requested, err := jid.Parse(authzid)
 	if err != nil {
-		return fmt.Errorf("the authzid is not a JID: %w", err)
+		return errors.New("the authzid is not a JID") // the cause would quote it, and it may hold a token
 	}
 	// auth has the stricter idea of a localpart.
 	requestedName, err := auth.PrepareName(requested.Localpart())
 	if err != nil {
-		return fmt.Errorf("the authzid's localpart: %w", err)
+		return errors.New("the authzid's localpart cannot be a user's name")
 	}
 	own, err := jid.New(name.Localpart(), domain, "")
 	if err != nil {

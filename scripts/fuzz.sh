@@ -2,6 +2,7 @@
 # fuzz.sh: runs every fuzz target of the module, each for $FUZZTIME on one
 # processor, $FUZZ_JOBS of them at a time.
 set -euo pipefail
+shopt -s inherit_errexit # a package that does not build must not be skipped
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export FUZZTIME=${FUZZTIME:-5s} GO=${GO:-go}
 jobs=${FUZZ_JOBS:-$(nproc)}

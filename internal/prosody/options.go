@@ -79,6 +79,7 @@ func (o Options) config(s *Server) string {
 	line("s2s_ports = {}")
 	line("c2s_interfaces = { %s }", quote(s.host))
 	line("c2s_ports = { %s }", port(s.C2S))
+	line("c2s_direct_tls_interfaces = { %s }", quote(s.host))
 	line("c2s_direct_tls_ports = { %s }", port(s.DirectTLS))
 	line("component_interfaces = { %s }", quote(s.host))
 	line("component_ports = { %s }", port(s.Component))

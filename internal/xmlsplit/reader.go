@@ -148,14 +148,6 @@ func (r *Reader) Reset() {
 	r.root, r.atClose = "", false
 }
 
-// Release gives the buffer back if nothing in it is waiting, so that an idle
-// stream holds none. The next call of Next makes a small one again.
-func (r *Reader) Release() {
-	if r.next == r.end && r.sc.AtBoundary() {
-		r.buf, r.start, r.next, r.end = nil, 0, 0, 0
-	}
-}
-
 // rootName returns the name in the opening tag that header ends with.
 func rootName(header []byte) string {
 	i := 0

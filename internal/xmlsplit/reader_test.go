@@ -1,7 +1,6 @@
 package xmlsplit_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -107,7 +106,6 @@ func TestReaderRestart(t *testing.T) {
 	if got := string(r.Buffered()); got != "\n"+second {
 		t.Errorf("buffered %q", got)
 	}
-	r.Release() // holds bytes, so it keeps them
 	r.Reset()
 	got, err := readAll(r)
 	if diff := cmp.Diff([]unit{{xmlsplit.Header, header}, {xmlsplit.Element, `<iq/>`}}, got); diff != "" || err != io.EOF {
@@ -179,33 +177,6 @@ func TestReaderReadsNoMoreThanItNeeds(t *testing.T) {
 		if _, _, err := r.Next(); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func TestReleaseDropsTheBuffer(t *testing.T) {
-	const size = 1 << 20
-	big := []byte(`<s><a>` + strings.Repeat("x", size) + `</a>`)
-	var in bytes.Reader
-	in.Reset(big)
-	r := xmlsplit.NewReader(&in, xmlsplit.Limits{})
-	for range 2 {
-		if _, _, err := r.Next(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := xmlsplit.BufferBytes(r); got < size {
-		t.Fatalf("%d bytes held for a unit of %d", got, size)
-	}
-	r.Release()
-	if got := xmlsplit.BufferBytes(r); got != 0 {
-		t.Errorf("%d bytes held after Release", got)
-	}
-	in.Reset([]byte(`<b/>`))
-	if k, text, err := r.Next(); k != xmlsplit.Element || string(text) != `<b/>` || err != nil {
-		t.Errorf("%v, %q, %v", k, text, err)
-	}
-	if got := xmlsplit.BufferBytes(r); got > 4096 {
-		t.Errorf("%d bytes held for a unit of 4", got)
 	}
 }
 

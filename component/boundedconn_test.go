@@ -1,0 +1,41 @@
+package component
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// deadlineConn records the deadlines that are set.
+type deadlineConn struct {
+	net.Conn
+	read, write time.Time
+}
+
+func (c *deadlineConn) Write(p []byte) (int, error)        { return len(p), nil }
+func (c *deadlineConn) SetReadDeadline(t time.Time) error  { c.read = t; return nil }
+func (c *deadlineConn) SetWriteDeadline(t time.Time) error { c.write = t; return nil }
+
+// crypto/tls answers a key update (RFC 8446 §4.6.3) from its reading side and is
+// broken for good if a deadline has passed by then.
+func TestNoWriteDeadlineStaysBehindAWrite(t *testing.T) {
+	conn := &deadlineConn{}
+	c := newBoundedConn(conn, time.Second)
+	if _, err := c.Write([]byte("x")); err != nil || !conn.write.IsZero() {
+		t.Errorf("after a write (%v) the deadline is %v", err, conn.write)
+	}
+}
+
+func TestAnInterruptionOutlastsLaterDeadlines(t *testing.T) {
+	conn := &deadlineConn{}
+	c := newBoundedConn(conn, time.Hour)
+	c.interrupt()
+	c.Write([]byte("x"))
+	c.setReadDeadline(time.Time{})
+	if left := time.Until(conn.write); conn.write.IsZero() || left > closeTimeout {
+		t.Errorf("writes are bounded by %v", conn.write)
+	}
+	if conn.read.IsZero() || time.Until(conn.read) > 0 {
+		t.Errorf("reads are bounded by %v", conn.read)
+	}
+}
