@@ -2,15 +2,9 @@ package component_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"log/slog"
-	"math/big"
 	"net"
 	"strings"
 	"sync"
@@ -24,6 +18,7 @@ import (
 	"xtokend/auth/replay"
 	"xtokend/component"
 	"xtokend/component/upstream"
+	"xtokend/internal/testcert"
 	"xtokend/internal/xmlsplit"
 )
 
@@ -81,8 +76,11 @@ func (sc *scene) start(t *testing.T) *scene {
 	if e, ok := sc.upstream.(*echoServer); ok {
 		t.Cleanup(e.wait)
 	}
-	certificate, pool := selfSigned(t)
-	sc.clientTLS = &tls.Config{ServerName: testDomain, RootCAs: pool, NextProtos: []string{"xmpp-client"}}
+	pair, err := testcert.New(testcert.Spec{Serial: 2, Names: []string{testDomain}})
+	must(t, err)
+	certificate, err := pair.TLS()
+	must(t, err)
+	sc.clientTLS = &tls.Config{ServerName: testDomain, RootCAs: pair.Roots, NextProtos: []string{"xmpp-client"}}
 	sc.config.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	sc.config.Logger = slog.New(slog.NewTextHandler(&sc.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if sc.config.Now == nil {
@@ -156,23 +154,6 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: testDomain}, DNSNames: []string{testDomain},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
-	leaf, err := x509.ParseCertificate(der)
-	must(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
 // echoServer is an upstream that answers the stream header as servers do and

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/internal/testcert"
 )
 
 func TestARenewedCertificateIsReadAgain(t *testing.T) {
@@ -62,21 +57,13 @@ func TestARenewedCertificateIsReadAgain(t *testing.T) {
 // different size, which a coarse clock of the file system does not hide.
 func writePair(t *testing.T, c *config.TLS, serial int64) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	pair, err := testcert.New(testcert.Spec{Serial: serial, Names: []string{"example.org"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Unix(4000000000, 0), DNSNames: []string{"example.org"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
+	if err := pair.Write(c.CertificatePath, c.KeyPath, ""); err != nil {
 		t.Fatal(err)
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, c.KeyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
-	write(t, c.CertificatePath, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 func write(t *testing.T, path string, b []byte) {

@@ -1,18 +1,11 @@
 package prosody
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"os"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"xtokend/internal/testcert"
 )
 
 // accountFile is where Prosody's internal storage keeps an account. It writes
@@ -34,65 +27,12 @@ func (s *Server) accountFile(localpart string) string {
 }
 
 // makeCertificate writes a fresh authority and a certificate of it for the
-// domain and the component's name.
+// domain and the components' names.
 func (s *Server) makeCertificate() error {
-	now := time.Now()
-	ca := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "throwaway authority"},
-		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.Add(24 * time.Hour),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign,
-	}
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	pair, err := testcert.New(testcert.Spec{Serial: 2, Names: []string{s.Domain, s.Rooms, s.ComponentName}})
 	if err != nil {
 		return err
 	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
-	if err != nil {
-		return err
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2),
-		Subject:      pkix.Name{CommonName: s.Domain},
-		NotBefore:    ca.NotBefore,
-		NotAfter:     ca.NotAfter,
-		DNSNames:     []string{s.Domain, s.Rooms, s.ComponentName},
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
-	if err != nil {
-		return err
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	for _, f := range []struct {
-		name, kind string
-		der        []byte
-	}{
-		{"certs/ca.crt", "CERTIFICATE", caDER},
-		{"certs/server.crt", "CERTIFICATE", der},
-		{"certs/server.key", "PRIVATE KEY", keyDER},
-	} {
-		block := pem.EncodeToMemory(&pem.Block{Type: f.kind, Bytes: f.der})
-		if err := os.WriteFile(s.file(f.name), block, 0o600); err != nil {
-			return err
-		}
-	}
-	authority, err := x509.ParseCertificate(caDER)
-	if err != nil {
-		return err
-	}
-	s.roots = x509.NewCertPool()
-	s.roots.AddCert(authority)
-	return nil
+	s.roots = pair.Roots
+	return pair.Write(s.file("certs/server.crt"), s.file("certs/server.key"), s.CAFile())
 }

@@ -1,13 +1,7 @@
 package config_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +9,7 @@ import (
 	"time"
 
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/internal/testcert"
 )
 
 const (
@@ -80,30 +75,16 @@ func faultsOf(t *testing.T, err error) config.Faults {
 	return faults
 }
 
-// writePair writes a self-signed certificate for names and its key.
+// writePair writes a certificate for names and its key.
 func writePair(t *testing.T, dir string, notBefore, notAfter time.Time, names ...string) (certificate, key string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: notBefore, NotAfter: notAfter, DNSNames: names}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	pair, err := testcert.New(testcert.Spec{Serial: 1, NotBefore: notBefore, NotAfter: notAfter, Names: names})
 	if err != nil {
 		t.Fatal(err)
 	}
 	certificate, key = filepath.Join(dir, "fullchain.pem"), filepath.Join(dir, "privkey.pem")
-	for path, block := range map[string]*pem.Block{
-		certificate: {Type: "CERTIFICATE", Bytes: der},
-		key:         {Type: "PRIVATE KEY", Bytes: raw},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := pair.Write(certificate, key, ""); err != nil {
+		t.Fatal(err)
 	}
 	return certificate, key
 }
