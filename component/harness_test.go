@@ -176,16 +176,7 @@ const serverFeatures = `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>` +
 	`<sm xmlns='urn:xmpp:sm:3'><optional/></sm>`
 
 func (e *echoServer) Open(ctx context.Context, user jid.JID) (net.Conn, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	near, err := new(net.Dialer).DialContext(ctx, "tcp4", l.Addr().String())
-	if err != nil {
-		return nil, err
-	}
-	far, err := l.Accept()
+	near, far, err := socketPair(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -195,6 +186,22 @@ func (e *echoServer) Open(ctx context.Context, user jid.JID) (net.Conn, error) {
 	e.mu.Unlock()
 	e.served.Go(func() { e.serve(far) })
 	return near, nil
+}
+
+// socketPair is a TCP connection over loopback, both ends.
+func socketPair(ctx context.Context) (near, far net.Conn, err error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer l.Close()
+	if near, err = new(net.Dialer).DialContext(ctx, "tcp4", l.Addr().String()); err != nil {
+		return nil, nil, err
+	}
+	if far, err = l.Accept(); err != nil {
+		near.Close()
+	}
+	return near, far, err
 }
 
 func (e *echoServer) serve(conn net.Conn) {

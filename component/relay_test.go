@@ -21,16 +21,7 @@ type scriptedUpstream struct {
 }
 
 func (u *scriptedUpstream) Open(ctx context.Context, _ jid.JID) (net.Conn, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	near, err := new(net.Dialer).DialContext(ctx, "tcp4", l.Addr().String())
-	if err != nil {
-		return nil, err
-	}
-	far, err := l.Accept()
+	near, far, err := socketPair(ctx)
 	if err != nil {
 		return nil, err
 	}
