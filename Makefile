@@ -52,6 +52,8 @@ check: ## gofmt, go vet, staticcheck, go mod tidy
 unit: ## unit tests and command-line scripts, with the race detector
 	@echo '== unit tests and command-line scripts'
 	@$(GO) test -race $(UNIT_PACKAGES)
+	@echo '== allocations, which the race detector changes'
+	@$(GO) test -run Alloc ./auth/...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO='$(GO)' scripts/fuzz.sh
