@@ -8,14 +8,35 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// errForeign is for a sound database that this package has not made.
+var errForeign = errors.New("it is a database of another program; name another path")
+
 // load fills the ledger, and reports anything that this package cannot have written.
 func (l *ledger) load(tx *bbolt.Tx) error {
-	meta, domains := tx.Bucket(bucketMeta), tx.Bucket(bucketDomains)
-	if meta == nil && domains == nil {
+	var meta, domains *bbolt.Bucket
+	var foreign bool
+	err := tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
+		switch string(name) {
+		case string(bucketMeta):
+			meta = b
+		case string(bucketDomains):
+			domains = b
+		default:
+			foreign = true
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case meta == nil && domains == nil && foreign:
+		return errForeign
+	case meta == nil && domains == nil:
 		return nil // nothing was written yet
-	}
-	if meta == nil || domains == nil {
+	case meta == nil || domains == nil:
 		return errors.New("a part of the file is missing")
+	case foreign:
+		return errors.New("it holds more than this program writes")
 	}
 	if err := l.loadMeta(meta); err != nil {
 		return err

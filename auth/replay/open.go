@@ -1,11 +1,8 @@
 package replay
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,7 +71,10 @@ func (f *File) tryOpen(o FileOptions, existed bool, start int64) (err error) {
 			return fmt.Errorf("replay: %s: %w", f.path, err)
 		}
 	}
-	if err := f.read(db); err != nil {
+	switch err := f.read(db); {
+	case errors.Is(err, errForeign):
+		return fmt.Errorf("replay: cannot use %s: %w", f.path, err)
+	case err != nil:
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	f.db = db
@@ -93,8 +93,11 @@ func (f *File) read(db *bbolt.DB) error {
 	if err := checkLength(db, f.opened); err != nil {
 		return err
 	}
-	// Reading everything comes first: it finds pages that are not there in this goroutine, where a fault can be caught;
-	// bbolt's checker runs in one of its own.
+	// bbolt's checker comes last: it runs in a goroutine of its own, where neither a panic nor a fault can be caught, so it
+	// must find no page whose elements or children lie beyond the file.
+	if err := checkBounds(db, f.opened); err != nil {
+		return err
+	}
 	if err := db.View(f.ledger.load); err != nil {
 		return err
 	}
@@ -118,9 +121,6 @@ func (f *File) begin(tx *bbolt.Tx, boot string, existed bool, start int64) error
 
 // format lays out a file without content.
 func (f *File) format(tx *bbolt.Tx, boot string, existed bool, start int64) error {
-	if first, _ := tx.Cursor().First(); first != nil {
-		return errors.New("it is a database of another program; name another path")
-	}
 	meta, err := tx.CreateBucket(bucketMeta)
 	if err != nil {
 		return err
@@ -189,71 +189,4 @@ func syncDirectory(path string) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// Layout of a bbolt meta page: a header of 16 octets, then the meta, whose last 8 octets are the FNV-1a sum of the rest.
-const (
-	pageHeaderBytes = 16
-	metaBytes       = 64
-	metaSumOffset   = 56
-)
-
-// checkMeta finds a broken meta page. bbolt would take the other one, which has the state before the last commit.
-func checkMeta(file *os.File, pageSize int64) error {
-	for page := range int64(2) {
-		meta := make([]byte, metaBytes)
-		if _, err := file.ReadAt(meta, page*pageSize+pageHeaderBytes); err != nil {
-			return err
-		}
-		sum := fnv.New64a()
-		_, _ = sum.Write(meta[:metaSumOffset])
-		if !bytes.Equal(meta[metaSumOffset:], binary.NativeEndian.AppendUint64(nil, sum.Sum64())) {
-			return fmt.Errorf("meta page %d has a wrong checksum", page)
-		}
-	}
-	return nil
-}
-
-// checkLength finds a file cut short.
-func checkLength(db *bbolt.DB, file *os.File) error {
-	return db.View(func(tx *bbolt.Tx) error {
-		info, err := file.Stat()
-		if err == nil && info.Size() < tx.Size() {
-			err = fmt.Errorf("the file has %d octets of %d", info.Size(), tx.Size())
-		}
-		return err
-	})
-}
-
-// checkPages finds pages out of order, used twice or not at all.
-func checkPages(db *bbolt.DB) error {
-	return db.View(func(tx *bbolt.Tx) error {
-		if err := checkOverflow(tx, tx.Size()/int64(db.Info().PageSize)); err != nil {
-			return err
-		}
-		var first error
-		for err := range tx.Check() { // to its end: the checker would wait for ever
-			if first == nil {
-				first = err
-			}
-		}
-		return first
-	})
-}
-
-// checkOverflow finds a page that claims to go on beyond the last one: bbolt's checker would follow it there.
-func checkOverflow(tx *bbolt.Tx, pages int64) error {
-	for id := int64(0); id < pages; id++ {
-		page, err := tx.Page(int(id))
-		if err != nil || page == nil {
-			return errors.Join(fmt.Errorf("page %d cannot be read", id), err)
-		}
-		if page.Type == "free" {
-			continue
-		}
-		if id += int64(page.OverflowCount); id >= pages {
-			return fmt.Errorf("page %d goes on beyond the end of the file", page.ID)
-		}
-	}
-	return nil
 }
