@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"xtokend/cmd/xtokend/internal/config"
@@ -20,54 +21,71 @@ type certificate struct {
 	certificatePath, keyPath string
 	log                      *slog.Logger
 	now                      func() time.Time
+	pair                     atomic.Pointer[tls.Certificate]
 
-	mu      sync.Mutex
-	pair    *tls.Certificate
-	seen    [2]fileState
-	checked time.Time
+	renewing sync.Mutex   // held while the files are read, never waited for
+	seen     [2]fileState // of the last pair that was read, good or bad
+	checked  time.Time
 }
 
-// fileState tells a changed file from an unchanged one.
+// fileState tells a changed file from an unchanged one; it is zero for a file
+// that cannot be opened.
 type fileState struct {
 	modified time.Time
 	size     int64
 }
 
 func newCertificate(t *config.TLS, log *slog.Logger, now func() time.Time) *certificate {
-	c := &certificate{certificatePath: t.CertificatePath, keyPath: t.KeyPath, log: log, now: now, pair: &t.Pair, checked: now()}
+	c := &certificate{certificatePath: t.CertificatePath, keyPath: t.KeyPath, log: log, now: now, checked: now()}
+	c.pair.Store(&t.Pair)
 	c.seen = c.look()
 	return c
 }
 
-// get is for [tls.Config].GetCertificate.
+// get is for [tls.Config].GetCertificate. However long the disk takes, one
+// handshake at most waits for it.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if c.renewing.TryLock() {
+		defer c.renewing.Unlock()
+		c.renew()
+	}
+	return c.pair.Load(), nil
+}
+
+// renew reads a changed pair. It is called with renewing held.
+func (c *certificate) renew() {
 	now := c.now()
 	if now.Sub(c.checked).Abs() < certificateCheckInterval {
-		return c.pair, nil
+		return
 	}
 	c.checked = now
 	seen := c.look()
 	if seen == c.seen {
-		return c.pair, nil
+		return
 	}
+	c.seen = seen
 	pair, err := tls.LoadX509KeyPair(c.certificatePath, c.keyPath)
 	if err != nil {
 		c.log.Warn("the changed certificate cannot be used, the one before stays in use", "error", err)
-		return c.pair, nil
+		return
 	}
-	c.pair, c.seen = &pair, seen
+	c.pair.Store(&pair)
 	c.log.Info("the certificate was read again")
-	return c.pair, nil
 }
 
+// look opens the files: one that becomes readable has changed too, which its
+// time of modification does not show.
 func (c *certificate) look() [2]fileState {
 	var seen [2]fileState
 	for i, path := range []string{c.certificatePath, c.keyPath} {
-		if info, err := os.Stat(path); err == nil {
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		if info, err := f.Stat(); err == nil {
 			seen[i] = fileState{info.ModTime(), info.Size()}
 		}
+		f.Close()
 	}
 	return seen
 }
