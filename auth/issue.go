@@ -15,7 +15,7 @@ var maxNonce = new(big.Int).Exp(big.NewInt(10), big.NewInt(nonceDigits), nil)
 // Issue makes a token of the step that holds at, for one login as name at domain. Its nonce comes from crypto/rand. It
 // does not look at the key's end. It fails for the zero Key or Name, and for a domain that [NewVerifier] would refuse.
 func (k Key) Issue(name Name, domain string, at time.Time) (token string, err error) {
-	if k.key == nil {
+	if k.hidden == nil {
 		return "", errors.New("auth: the key is empty; make one with NewKey")
 	}
 	if name.localpart == "" {

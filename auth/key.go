@@ -24,6 +24,12 @@ const (
 // A Key is an OTP seed and a token secret, which an issuer and a verifier share. It prints as nothing but its name. The
 // zero Key is refused by [NewVerifier]. A Key may be copied and used concurrently.
 type Key struct {
+	*hidden
+}
+
+// hidden keeps a key out of reach of fmt, which follows one pointer, and no more, even of an unexported field and with
+// a verb that does not fit. There it never asks Key for its methods.
+type hidden struct {
 	*key
 }
 
@@ -61,7 +67,7 @@ func NewKey(otpSeed, tokenSecret string, notAfter time.Time) (Key, error) {
 	if k.code(0) == noCode {
 		return Key{}, errors.New("no one-time password can be made of the OTP seed; make a key with GenerateKey")
 	}
-	return Key{k}, nil
+	return Key{&hidden{k}}, nil
 }
 
 // GenerateKey returns the texts of a new random key: a seed of 160 bits and a secret of 256, both in base32.
@@ -77,7 +83,7 @@ func GenerateKey() (otpSeed, tokenSecret string, err error) {
 // SeedBits returns the length of the OTP seed. RFC 4226 §4 R6 requires 128 bits; the documented example of
 // collective.converse has 80, so shorter seeds work, and a program should warn.
 func (k Key) SeedBits() int {
-	if k.key == nil {
+	if k.hidden == nil {
 		return 0
 	}
 	return k.seedBits

@@ -76,7 +76,7 @@ func NewVerifier(c Config) (*Verifier, error) {
 		faults = append(faults, fmt.Errorf("auth: %d keys; %d are allowed: take out those that the issuer no longer uses", len(c.Keys), maxKeys))
 	}
 	for i, k := range c.Keys {
-		if k.key == nil {
+		if k.hidden == nil {
 			faults = append(faults, fmt.Errorf("auth: key %d is empty: make it with NewKey", i+1))
 		}
 	}

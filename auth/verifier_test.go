@@ -164,6 +164,42 @@ func TestZeroNameIsNobody(t *testing.T) {
 	wantRefusal(t, v.Revoke(context.Background(), auth.Name{}), auth.Malformed)
 }
 
+// What counts is whose token it is, not how the name was spelled.
+func TestOneTokenUnderManySpellings(t *testing.T) {
+	key := newKey(t, benchSeed, benchSecret)
+	spellings := []string{"alice", "Alice", "ALICE", "ａｌｉｃｅ", "ＡLICE"}
+	for _, store := range stores {
+		for _, first := range spellings {
+			t.Run(store.name+"/"+first, func(t *testing.T) {
+				v := newVerifier(t, auth.Config{Store: store.open(t), FoldCase: true, Now: func() time.Time { return noon }})
+				token := issue(t, key, "alice", noon)
+				if _, err := v.Verify(context.Background(), prepare(t, first), token); err != nil {
+					t.Fatal(err)
+				}
+				for _, second := range spellings {
+					_, err := v.Verify(context.Background(), prepare(t, second), token)
+					wantRefusal(t, err, auth.Replayed)
+				}
+			})
+		}
+	}
+}
+
+// Issuers with a poor nonce may give two users the same digits; each may use them once.
+func TestOneNonceForTwoUsers(t *testing.T) {
+	key := newKey(t, benchSeed, benchSecret)
+	otp := issue(t, key, "alice", noon)[:8]
+	v := newVerifier(t, auth.Config{Keys: []auth.Key{key}, Now: func() time.Time { return noon }})
+	for _, user := range []string{"alice", "bob", "carol", "alicf"} {
+		token := sign(otp, user+"@example.org")
+		if _, err := v.Verify(context.Background(), prepare(t, user), token); err != nil {
+			t.Errorf("%s: %v", user, err)
+		}
+		_, err := v.Verify(context.Background(), prepare(t, user), token)
+		wantRefusal(t, err, auth.Replayed)
+	}
+}
+
 func TestRotation(t *testing.T) {
 	oldKey, err := auth.NewKey("E3W374VRSFO4NVKE", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", noon)
 	if err != nil {
