@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -11,6 +12,10 @@ import (
 	"xtokend/auth/replay"
 	"xtokend/sasl"
 )
+
+// minTokenSecretBytes is below what anybody would generate; the issuer's
+// administrator chose the secret.
+const minTokenSecretBytes = 16
 
 // mechanisms are those that take a token.
 var mechanisms = []string{sasl.XToken, sasl.HMAC, sasl.Plain}
@@ -55,6 +60,7 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 		Skew:     between(l, key+".skew", raw.Skew, auth.DefaultSkew, 0, auth.MaxSkew),
 		FoldCase: get(l, key+".fold_case", raw.FoldCase, false),
 	}
+	l.signedName(key+".name", raw.Name.got, d.Name)
 	d.Mechanisms = l.mechanisms(key+".mechanisms", raw.Mechanisms)
 	d.IssuerTimezone = l.timezone(key+".issuer_timezone", raw.IssuerTimezone)
 	d.Keys = l.keys(key+".key", raw.Key)
@@ -116,6 +122,15 @@ func (l *loader) domainpart(key string, v value[string], hint string) string {
 		return ""
 	}
 	return j.Domainpart()
+}
+
+// signedName warns of a name in its ASCII form: tokens are signed for the prepared
+// one (RFC 7622 §3.2.1), and an issuer that has the same settings would sign the other.
+func (l *loader) signedName(key, written, prepared string) {
+	if prepared != "" && strings.Contains(strings.ToLower(written), "xn--") && !strings.EqualFold(written, prepared) {
+		l.warn(key, fmt.Sprintf("write name = %q, and have the issuer sign that", prepared),
+			"stands for %s: tokens are signed for that name, and one signed for %s is refused", prepared, written)
+	}
 }
 
 // mechanisms reads which mechanisms are offered, all of them by default.
@@ -181,6 +196,9 @@ func (l *loader) key(path string, raw *rawKey) (Key, bool) {
 		l.fault(path+".not_after", "write 2027-01-01T00:00:00Z, say", "needs a date, a time and an offset from UTC")
 		return Key{}, false
 	}
+	if raw.NotAfter.given && notAfter.IsZero() {
+		notAfter = notAfter.Add(-1) // the zero time itself means no end
+	}
 	if !notAfter.IsZero() && !l.Now.Before(notAfter) {
 		l.warn(path+".not_after", "take the key out", "the key has ended: no token of it is accepted")
 	}
@@ -210,6 +228,10 @@ func (l *loader) key(path string, raw *rawKey) (Key, bool) {
 	if bits := key.SeedBits(); bits < 128 {
 		l.warn(path+".otp_seed", "change to the key that `xtokend keygen` prints, on the issuer too; keep this one beside it until then",
 			"has %d bits; RFC 4226 asks for 128 or more", bits)
+	}
+	if n := len(token.text); n < minTokenSecretBytes {
+		l.warn(path+".token_secret", "change to the key that `xtokend keygen` prints, on the issuer too; keep this one beside it until then",
+			"has %d characters: who guesses it can log in as anybody", n)
 	}
 	if seed.text == publishedSeed || token.text == publishedSecret {
 		l.warn(path, "change to the key that `xtokend keygen` prints, on the issuer too", "is the example from the documentation of mod_auth_token: anybody can sign tokens with it")

@@ -54,6 +54,7 @@ var faultCases = []struct {
 	{"listener without a port", []string{`127.0.0.1:5222`, `127.0.0.1`}, "listen[0]", "needs an IP address and a port", "xmpp://"},
 	{"listener with a path", []string{`127.0.0.1:5222`, `127.0.0.1:5222/x`}, "listen[0]", "more than scheme, address and port", ""},
 	{"listener twice", []string{`["xmpp://127.0.0.1:5222"]`, `["xmpp://127.0.0.1:5222", "xmpp://127.0.0.1:5222"]`}, "listen[1]", "listed twice", ""},
+	{"listener twice in two forms", []string{`["xmpp://127.0.0.1:5222"]`, `["xmpp://127.0.0.1:5222", "xmpp://[::ffff:127.0.0.1]:5222"]`}, "listen[1]", "127.0.0.1:5222 is listed twice", ""},
 	{"xmpp beyond loopback without TLS", []string{`127.0.0.1:5222`, `[::]:5222`}, "listen[0]", "needs a certificate", "[tls]"},
 	{"xmpps without TLS", []string{`xmpp://`, `xmpps://`}, "listen[0]", "needs a certificate", "[tls]"},
 
@@ -81,6 +82,10 @@ var faultCases = []struct {
 	{"seed file missing", []string{`otp_seed = "` + seed + `"`, "otp_seed_file = 'nowhere'"}, "domain[0].key[0].otp_seed_file", "no such file", "readable"},
 	{"seed not base32", []string{seed, "0189!"}, "domain[0].key[0].otp_seed", "not base32", "keygen"},
 	{"secret not ASCII", []string{tokenSecret, "sécret"}, "domain[0].key[0].token_secret", "not a printable ASCII character", "keygen"},
+	{"empty secret", []string{tokenSecret, ""}, "domain[0].key[0].token_secret", "is missing", "XTOKEND_DOMAIN_0_KEY_0_TOKEN_SECRET"},
+	{"secret on two lines", []string{linkSecret, linkSecret + `\n` + linkSecret}, "domain[0].component.secret", "the setting must hold the secret on one line", ""},
+	{"secret of a line end", []string{linkSecret, `\n`}, "domain[0].component.secret", "the setting must hold the secret on one line", ""},
+	{"secret file that is a device", []string{`token_secret = "` + tokenSecret + `"`, "token_secret_file = '/dev/zero'"}, "domain[0].key[0].token_secret_file", "no regular file", ""},
 	{"end without an offset", []string{`otp_seed =`, "not_after = 2027-01-01T00:00:00\notp_seed ="}, "domain[0].key[0].not_after", "offset from UTC", "2027-01-01T00:00:00Z"},
 	{"end without a time", []string{`otp_seed =`, "not_after = 2027-01-01\notp_seed ="}, "domain[0].key[0].not_after", "offset from UTC", "2027-01-01T00:00:00Z"},
 	{"end as text", []string{`otp_seed =`, "not_after = '2027-01-01'\notp_seed ="}, "domain[0].key[0].not_after", "must be a date and time", ""},

@@ -21,8 +21,8 @@ func (f Finding) String() string {
 	return f.Key + ": " + f.Text
 }
 
-// Faults is the error of Load: everything that is wrong, in the order of the
-// file's documentation. It is never empty.
+// Faults is the error of Load: everything that is wrong, unknown keys first, by
+// their names, then the rest in the order of the annotated file. It is never empty.
 type Faults []Finding
 
 func (f Faults) Error() string {

@@ -73,7 +73,9 @@ func (l *loader) listener(key, uri string) (Listener, bool) {
 		l.fault(key, example+"; [::] is every address, 127.0.0.1 this machine alone", "%q needs an IP address and a port", uri)
 		return Listener{}, false
 	}
-	return Listener{Scheme: scheme, Address: address, Loopback: address.Addr().Unmap().IsLoopback()}, true
+	// ::ffff:127.0.0.1 and 127.0.0.1 are one address (RFC 4291 §2.5.5.2).
+	ip := address.Addr().Unmap()
+	return Listener{Scheme: scheme, Address: netip.AddrPortFrom(ip, address.Port()), Loopback: ip.IsLoopback()}, true
 }
 
 // peer checks an address to connect to: "host:port", the host an IP address or

@@ -7,12 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
 const (
-	maxFileBytes   = 1 << 20  // of the settings
-	maxSecretBytes = 64 << 10 // of a file that holds a secret or a certificate authority
+	maxFileBytes   = 1 << 20 // of the settings, and of certificates: a system's whole bundle has some 220 kB
+	maxSecretBytes = 64 << 10
 )
 
 // Load reads and checks the settings in the file at path. Its error is always
@@ -79,7 +80,8 @@ func (l *loader) path(p string) string {
 
 // readFile reads a file of at most limit bytes. Its errors do not repeat the path.
 func readFile(path string, limit int64) ([]byte, fs.FileInfo, error) {
-	f, err := os.Open(path)
+	// Without O_NONBLOCK a pipe without a writer would hold up its opening.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, withoutPath(err)
 	}
@@ -87,6 +89,9 @@ func readFile(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, withoutPath(err)
+	}
+	if info.Mode().Type()&^fs.ModeDir != 0 {
+		return nil, nil, errNotRegular
 	}
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
@@ -98,7 +103,10 @@ func readFile(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	return text, info, nil
 }
 
-var errTooLong = errors.New("the file is too long")
+var (
+	errTooLong    = errors.New("the file is too long")
+	errNotRegular = errors.New("it is no regular file")
+)
 
 // withoutPath returns the cause of an error alone; its reader knows the path.
 func withoutPath(err error) error {

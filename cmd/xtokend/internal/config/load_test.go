@@ -1,10 +1,12 @@
 package config_test
 
 import (
+	"errors"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,6 +183,27 @@ format = "json"
 		if v, err := got.Domains[i].Verifier(replay.NewMemory(replay.MemoryOptions{})); err != nil || v.Domain() != got.Domains[i].Name {
 			t.Errorf("domain %d: verifier %v, error %v", i, v, err)
 		}
+	}
+}
+
+// Debian's bundle of certificate authorities has some 220 kB.
+func TestLongBundleOfAuthorities(t *testing.T) {
+	path := write(t, edit(t, good, `addresses`, "tls = 'direct'\nca_file = 'fullchain.pem'\naddresses"))
+	certificate, _ := writePair(t, filepath.Dir(path), now.Add(-time.Hour), now.AddDate(0, 3, 0), "example.org")
+	f, err := os.OpenFile(certificate, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(strings.Repeat("# a comment\n", 25_000))
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path, everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Domains[0].Server.RootCAs == nil {
+		t.Error("the authorities did not arrive")
 	}
 }
 

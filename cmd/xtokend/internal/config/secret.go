@@ -74,12 +74,13 @@ func (l *loader) secret(needed bool, key string, inline value[Secret], file valu
 		return Secret{}, false
 	case path != "":
 		return l.secretFile(key+"_file", path)
+	case text != "":
+		return l.oneLine(key, "the setting", text)
 	}
-	return Secret{text + from}, true
+	return l.oneLine(key, "the environment variable "+name, from)
 }
 
-// secretFile reads a secret from its file, less the newline that editors and echo
-// put at its end.
+// secretFile reads a secret from its file.
 func (l *loader) secretFile(key, path string) (Secret, bool) {
 	path = l.path(path)
 	text, info, err := readFile(path, maxSecretBytes)
@@ -90,9 +91,15 @@ func (l *loader) secretFile(key, path string) (Secret, bool) {
 	if info.Mode().Perm()&0o004 != 0 {
 		l.warn(key, "chmod o= "+path, "every user of this machine can read %s", path)
 	}
-	s := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	return l.oneLine(key, path, string(text))
+}
+
+// oneLine returns the secret that text from a place is, less the newline that
+// editors and echo put at its end.
+func (l *loader) oneLine(key, place, text string) (Secret, bool) {
+	s := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	if s == "" || strings.ContainsAny(s, "\n\r\x00") {
-		l.fault(key, "", "%s must hold the secret on one line, and nothing else", path)
+		l.fault(key, "", "%s must hold the secret on one line, and nothing else", place)
 		return Secret{}, false
 	}
 	return Secret{s}, true

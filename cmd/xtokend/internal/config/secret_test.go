@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"xtokend/cmd/xtokend/internal/config"
@@ -95,6 +96,24 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 		t.Errorf("warnings: %v", cfg.Warnings)
 	}
 
+	for name, c := range map[string]struct{ suffix, fault string }{
+		"a line end":  {"\n", ""},
+		"Windows's":   {"\r\n", ""},
+		"two lines":   {"\n\n", "the environment variable XTOKEND_DOMAIN_0_COMPONENT_SECRET must hold the secret on one line"},
+		"two secrets": {"\n" + linkSecret, "the environment variable XTOKEND_DOMAIN_0_COMPONENT_SECRET must hold the secret on one line"},
+	} {
+		o := o
+		o.Environ = append(o.Environ[:4:4], o.Environ[4]+c.suffix)
+		cfg, err := config.Load(path, o)
+		if c.fault == "" {
+			if err != nil || cfg.Domains[0].Component.Secret.Reveal() != linkSecret {
+				t.Errorf("%s: error %v", name, err)
+			}
+		} else if f := faultsOf(t, err); len(f) != 1 || f[0].Key != "domain[0].component.secret" || !strings.Contains(f[0].Text, c.fault) {
+			t.Errorf("%s: %v", name, f)
+		}
+	}
+
 	o.Environ = append(o.Environ, "XTOKEND_DOMAIN_1_KEY_0_OTP_SEED="+seed)
 	cfg, err = config.Load(path, o)
 	if err != nil {
@@ -111,6 +130,18 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 	o.Environ = []string{"XTOKEND_DOMAIN_0_SERVER_ACCOUNT_SECRET="}
 	if _, err := config.Load(write(t, good), o); err != nil {
 		t.Errorf("an empty variable: %v", err)
+	}
+}
+
+// Whoever runs check sees what is wrong, instead of waiting for a writer.
+func TestSecretFileThatIsAPipe(t *testing.T) {
+	path := write(t, edit(t, good, `token_secret = "`+tokenSecret+`"`, `token_secret_file = "pipe"`))
+	if err := syscall.Mkfifo(filepath.Join(filepath.Dir(path), "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Load(path, everything())
+	if f := faultsOf(t, err); len(f) != 1 || f[0].Key != "domain[0].key[0].token_secret_file" || !strings.Contains(f[0].Text, "no regular file") {
+		t.Errorf("got %v", f)
 	}
 }
 

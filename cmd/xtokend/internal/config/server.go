@@ -71,7 +71,7 @@ func (l *loader) authorities(key string, s *Server, encrypted bool) *x509.CertPo
 	if !l.need(AccountSecrets) {
 		return nil
 	}
-	text, _, err := readFile(s.CAFile, maxSecretBytes)
+	text, _, err := readFile(s.CAFile, maxFileBytes)
 	if err != nil {
 		l.fault(key+".ca_file", "", "cannot read %s: %v", s.CAFile, err)
 		return nil

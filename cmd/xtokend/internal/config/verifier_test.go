@@ -21,6 +21,7 @@ func TestEndedKeyDoesNotVerify(t *testing.T) {
 		"":                                 true,
 		"not_after = 9999-01-01T00:00:00Z": true,
 		"not_after = 2020-01-01T00:00:00Z": false,
+		"not_after = 0001-01-01T00:00:00Z": false,
 	} {
 		cfg, err := config.Load(write(t, edit(t, good, `otp_seed =`, notAfter+"\notp_seed =")), everything())
 		if err != nil {

@@ -26,12 +26,16 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"weak seed", []string{seed, "GEZDGNBVGY3TQOJQ"}, "domain[0].key[0].otp_seed", "80 bits"},
 		{"published seed", []string{seed, "XVGR73KMZH2M4XMY" + "XVGR73KMZH2M4XMY", tokenSecret, "JYXEX4IQOEYFYQ2S3MC5P4ZT4SDHYEA7"}, "domain[0].key[0]", "anybody can sign"},
-		{"key that ended", []string{`[domain.server]`, "[[domain.key]]\notp_seed = '" + seed + "'\ntoken_secret = 'another'\nnot_after = 2026-06-01T12:00:00Z\n[domain.server]"}, "domain[0].key[1].not_after", "the key has ended"},
+		{"weak token secret", []string{tokenSecret, "fifteen-letters"}, "domain[0].key[0].token_secret", "15 characters"},
+		{"name in ASCII form", []string{`"example.org"`, `"XN--bcher-kva.example"`}, "domain[0].name", "stands for bücher.example: tokens are signed for that name, and one signed for XN--bcher-kva.example is refused"},
+		{"end at the zero time", []string{`[domain.server]`, "[[domain.key]]\notp_seed = '" + seed + "'\ntoken_secret = 'another-token-secret'\nnot_after = 0001-01-01T00:00:00Z\n[domain.server]"}, "domain[0].key[1].not_after", "the key has ended"},
+		{"key that ended", []string{`[domain.server]`, "[[domain.key]]\notp_seed = '" + seed + "'\ntoken_secret = 'another-token-secret'\nnot_after = 2026-06-01T12:00:00Z\n[domain.server]"}, "domain[0].key[1].not_after", "the key has ended"},
 		{"wide window", []string{`name =`, "skew = 3\nname ="}, "domain[0].skew", "up to 210 s"},
 		{"fold_case", []string{`name =`, "fold_case = true\nname ="}, "domain[0].fold_case", "case alone"},
 		{"issuer_timezone", []string{`name =`, "issuer_timezone = 'Asia/Kolkata'\nname ="}, "domain[0].issuer_timezone", "a bridge only"},
 		{"takeover", []string{`addresses`, "takeover = true\naddresses"}, "domain[0].server.takeover", "is replaced"},
 		{"weak component secret", []string{linkSecret, "hunter2"}, "domain[0].component.secret", "7 characters"},
+		{"shortest good token secret, weak component secret", []string{tokenSecret, "sixteen-letters.", linkSecret, "hunter2"}, "domain[0].component.secret", "7 characters"},
 		{"memory store", []string{`path = "replay.db"`, `store = "memory"`}, "replay.store", "forgets at a restart"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
