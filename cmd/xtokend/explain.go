@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"xtokend/auth"
 	"xtokend/auth/replay"
 	"xtokend/cmd/xtokend/internal/config"
 )
@@ -43,7 +44,7 @@ func (c *explainCommand) Run(p *process) error {
 	for _, finding := range e.Findings {
 		fmt.Fprintln(p.stdout, finding)
 	}
-	if e.Verdict != "ok" {
+	if e.Verdict != auth.VerdictOK {
 		return &failure{status: exitFailure}
 	}
 	return nil

@@ -95,10 +95,14 @@ func names(domains []config.Domain) string {
 }
 
 // instant is a moment on the command line.
-type instant struct{ time.Time }
+type instant struct {
+	time.Time
+	given bool
+}
 
-// UnmarshalText reads a time as RFC 3339 writes it.
+// UnmarshalText is called by the parser of the command line. It reads a time as RFC 3339 writes it.
 func (t *instant) UnmarshalText(text []byte) (err error) {
+	t.given = true
 	t.Time, err = time.Parse(time.RFC3339, string(text))
 	if err != nil {
 		return fmt.Errorf("%q is not a time such as 2026-01-02T15:04:05Z (RFC 3339)", text)
@@ -108,7 +112,7 @@ func (t *instant) UnmarshalText(text []byte) (err error) {
 
 // orNow returns the present moment if none was given.
 func (t instant) orNow() time.Time {
-	if t.IsZero() {
+	if !t.given {
 		return time.Now()
 	}
 	return t.Time
