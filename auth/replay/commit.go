@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -23,44 +24,65 @@ func (f *File) commitLoop() {
 		f.mu.Lock()
 		batch, closing := f.queue, f.closing
 		f.queue = nil
-		floors := f.risenFloors()
+		grown := f.growth()
 		err := f.broken
 		f.mu.Unlock()
-		if err == nil && (len(batch) > 0 || closing && len(floors) > 0) {
-			err = f.commit(batch, floors)
+		if err == nil && (len(batch) > 0 || closing && grown.any) {
+			err = f.commit(batch, grown)
 		}
-		f.settle(batch, floors, err)
+		f.settle(batch, grown, err)
 		for _, p := range batch {
 			p.done <- err
 		}
 		if closing {
+			f.lastErr = err
 			return
 		}
 	}
 }
 
-// risenFloors returns the floors that are not on disk yet. It is called with f.mu held.
-func (f *File) risenFloors() map[string]int64 {
-	var risen map[string]int64
-	for domain, a := range f.ledger.domains {
-		if held, ok := f.floors[domain]; a.floor == noFloor || ok && a.floor <= held {
-			continue
-		}
-		if risen == nil {
-			risen = make(map[string]int64)
-		}
-		risen[domain] = a.floor
-	}
-	return risen
+// growth is what only ever grows, as far as it is not on disk yet.
+type growth struct {
+	any      bool
+	reach    int64
+	released map[string]spans
 }
 
-func (f *File) commit(batch []*pending, floors map[string]int64) error {
+// growth is called with f.mu held.
+func (f *File) growth() growth {
+	g := growth{any: f.ledger.reach > f.reach, reach: f.ledger.reach}
+	for domain, a := range f.ledger.domains {
+		if slices.Equal(a.released, f.released[domain]) {
+			continue
+		}
+		if g.released == nil {
+			g.released = make(map[string]spans)
+		}
+		g.any, g.released[domain] = true, slices.Clone(a.released)
+	}
+	return g
+}
+
+func (g *growth) write(tx *bbolt.Tx) error {
+	if !g.any {
+		return nil
+	}
+	if err := putStep(tx.Bucket(bucketMeta), nil, keyReach, g.reach); err != nil {
+		return err
+	}
+	for domain, released := range g.released {
+		if err := writeReleased(tx, domain, released); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *File) commit(batch []*pending, grown growth) error {
 	err := guard(func() error {
 		return f.db.Update(func(tx *bbolt.Tx) error {
-			for domain, floor := range floors {
-				if err := writeFloor(tx, domain, floor); err != nil {
-					return err
-				}
+			if err := grown.write(tx); err != nil {
+				return err
 			}
 			for _, p := range batch {
 				if err := p.write(tx); err != nil {
@@ -76,16 +98,17 @@ func (f *File) commit(batch []*pending, floors map[string]int64) error {
 	case errors.Is(err, errDamaged):
 		return fmt.Errorf("replay: %s: %w; restart the program: it sets the file aside and begins a new one", f.path, err)
 	}
-	return fmt.Errorf("replay: %s: the use could not be written, look for a full disk: %w", f.path, err)
+	return fmt.Errorf("replay: %s: records could not be written, look for a full disk: %w", f.path, err)
 }
 
 // settle brings memory in line with what came of a commit.
-func (f *File) settle(batch []*pending, floors map[string]int64, err error) {
+func (f *File) settle(batch []*pending, grown growth, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil {
-		for domain, floor := range floors {
-			f.floors[domain] = floor
+		f.reach = grown.reach
+		for domain, released := range grown.released {
+			f.released[domain] = released
 		}
 		return
 	}

@@ -11,8 +11,8 @@ import (
 
 // The file:
 //
-//	meta                      version, clean, boot, and lost if it is set
-//	domains / DOMAIN          floor, if there is one
+//	meta                      version, clean, boot, opened, reach, and lost if it is set
+//	domains / DOMAIN          released, if there are such steps: first and last step of each span
 //	domains / DOMAIN / uses / STEP / ID            → checksum of the path
 //	domains / DOMAIN / revocations / STEP ADDRESS  → checksum of the path
 //
@@ -24,18 +24,23 @@ var (
 	bucketUses        = []byte("uses")
 	bucketRevocations = []byte("revocations")
 
-	keyVersion = []byte("version")
-	keyClean   = []byte("clean")
-	keyBoot    = []byte("boot")
-	keyLost    = []byte("lost")
-	keyFloor   = []byte("floor")
+	keyVersion  = []byte("version")
+	keyClean    = []byte("clean")
+	keyBoot     = []byte("boot")
+	keyOpened   = []byte("opened")
+	keyReach    = []byte("reach")
+	keyLost     = []byte("lost")
+	keyReleased = []byte("released")
 )
 
 const (
 	diskVersion = "1"
 	stepBytes   = 8
-	isClean     = "yes"
-	isOpen      = "no"
+
+	checksumBytes = crc32.Size
+
+	isClean = "yes"
+	isOpen  = "no"
 )
 
 func encodeStep(step int64) []byte {
@@ -70,7 +75,29 @@ func parseStep(domain, key, value []byte) (int64, error) {
 	return decodeStep(value[:stepBytes])
 }
 
-// put, openBucket and dropThrough keep count of a bucket's keys.
+func putSpans(b *bbolt.Bucket, domain, key []byte, s spans) error {
+	var encoded []byte
+	for _, each := range s {
+		encoded = append(append(encoded, encodeStep(each.first)...), encodeStep(each.last)...)
+	}
+	return put(b, key, append(encoded, checksum(domain, key, encoded)...))
+}
+
+func parseSpans(domain, key, value []byte) (spans, error) {
+	end := len(value) - checksumBytes
+	if end < 0 || end%(2*stepBytes) != 0 || !bytes.Equal(value[end:], checksum(domain, key, value[:end])) {
+		return nil, fmt.Errorf("%q has a wrong checksum", key)
+	}
+	s := make(spans, 0, maxSpans+1)
+	for at := 0; at < end; at += 2 * stepBytes {
+		first, _ := decodeStep(value[at : at+stepBytes])
+		last, _ := decodeStep(value[at+stepBytes : at+2*stepBytes])
+		s = append(s, span{first, last})
+	}
+	return s, nil
+}
+
+// put, openBucket and dropReleased keep count of a bucket's keys.
 func put(b *bbolt.Bucket, key, value []byte) error {
 	if b.Get(key) == nil {
 		if err := count(b, 1); err != nil {
@@ -90,8 +117,19 @@ func openBucket(b *bbolt.Bucket, name []byte) (*bbolt.Bucket, error) {
 	return b.CreateBucket(name)
 }
 
-func dropThrough(b *bbolt.Bucket, floor int64, drop func(key []byte) error) error {
-	keys := keysThrough(b, floor)
+// dropReleased drops the keys that begin with a step that is released together with the steps before it, as far as reach.
+func dropReleased(b *bbolt.Bucket, released spans, reach int64, drop func(key []byte) error) error {
+	var keys [][]byte
+	err := b.ForEach(func(key, _ []byte) error {
+		step, err := decodeStep(key[:min(len(key), stepBytes)])
+		if _, ok := released.find(step-reach, step); ok {
+			keys = append(keys, bytes.Clone(key))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for _, key := range keys {
 		if err := drop(key); err != nil {
 			return err
@@ -141,33 +179,22 @@ func (p *pending) write(tx *bbolt.Tx) error {
 	return put(revocations, key, checksum(domain, key))
 }
 
-// writeFloor raises the floor of a domain and drops what lies below: whatever a ledger still holds is above its floor.
-func writeFloor(tx *bbolt.Tx, name string, floor int64) error {
+// writeReleased records the released steps of a domain and drops what they make needless.
+func writeReleased(tx *bbolt.Tx, name string, released spans) error {
 	domain, err := path(tx, []byte(name))
 	if err != nil {
 		return err
 	}
-	if err := putStep(domain, []byte(name), keyFloor, floor); err != nil {
+	if err := putSpans(domain, []byte(name), keyReleased, released); err != nil {
 		return err
 	}
 	if uses := domain.Bucket(bucketUses); uses != nil {
-		if err := dropThrough(uses, floor, uses.DeleteBucket); err != nil {
+		if err := dropReleased(uses, released, 0, uses.DeleteBucket); err != nil {
 			return err
 		}
 	}
 	if revocations := domain.Bucket(bucketRevocations); revocations != nil {
-		return dropThrough(revocations, floor, revocations.Delete)
+		return dropReleased(revocations, released, revocationReach, revocations.Delete)
 	}
 	return nil
-}
-
-// keysThrough returns copies of the keys that begin with a step up to floor.
-func keysThrough(b *bbolt.Bucket, floor int64) [][]byte {
-	last := encodeStep(floor)
-	var keys [][]byte
-	c := b.Cursor()
-	for key, _ := c.First(); key != nil && bytes.Compare(key[:min(len(key), stepBytes)], last) <= 0; key, _ = c.Next() {
-		keys = append(keys, bytes.Clone(key))
-	}
-	return keys
 }

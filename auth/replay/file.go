@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,25 +28,29 @@ const defaultLockTimeout = time.Second
 // File is a [Store] in a bbolt file, which only one process can have open. A use is on disk before it is answered, so a
 // token that was used is refused after kill -9. All records are in memory too: only writing waits for the disk.
 //
-// If earlier uses may have been lost, tokens that could have been among them are refused with [ErrLost] for about a
-// minute: when the file is damaged, or was not closed before another boot of the machine, since a disk may lose in a
-// power failure what it said it had written. A missing file is a new store. [File.Lost] tells what has happened.
+// If earlier uses may have been lost, tokens that could have been among them are refused with [ErrLost]: when the file is
+// damaged, or was not closed before another boot of the machine, since a disk may lose in a power failure what it said it
+// had written. They are those of steps up to the clock's when the file is opened, or to the highest step in the file if
+// the clock is behind that, and as far beyond as any window has reached: for about a minute, or hours with windows that
+// hold the steps of a zone behind UTC. A missing file is a new store. [File.Lost] tells what has happened.
 //
 // A commit that fails, for want of room, say, refuses the uses that were part of it; later ones are tried again.
 type File struct {
 	path string
 	lost string
 
-	mu      sync.Mutex // a leaf: never held over I/O
-	ledger  *ledger
-	queue   []*pending
-	floors  map[string]int64 // of each domain, as on disk
-	closing bool
-	broken  error // the file was found damaged while in use; nothing is accepted any more
+	mu       sync.Mutex // a leaf: never held over I/O
+	ledger   *ledger
+	queue    []*pending
+	reach    int64            // of the ledger, as on disk
+	released map[string]spans // of each domain, as on disk
+	closing  bool
+	broken   error // the file was found damaged while in use; nothing is accepted any more
 
 	wake      chan struct{} // holds a token while the queue may have something, or the store closes
 	done      chan struct{} // closed when the committer has ended
 	closeOnce sync.Once
+	lastErr   error // of the last commit, set before done is closed
 	closeErr  error
 
 	db *bbolt.DB // the committer's, once it runs
@@ -77,7 +82,11 @@ func OpenFile(path string, o FileOptions) (*File, error) {
 	if err := f.open(o); err != nil {
 		return nil, err
 	}
-	f.floors = f.ledger.floors()
+	f.reach = f.ledger.reach
+	f.released = make(map[string]spans)
+	for domain, a := range f.ledger.domains {
+		f.released[domain] = slices.Clone(a.released)
+	}
 	go f.commitLoop()
 	return f, nil
 }
@@ -91,8 +100,9 @@ func kernelBootID() string {
 	return strings.TrimSpace(string(id))
 }
 
-// Lost says, for the log, why earlier uses may be unknown and so tokens are refused for about a minute after OpenFile.
-// It is empty if nothing was lost.
+// Lost says, for the log, why earlier uses may be unknown and so tokens are refused after OpenFile. If they are refused
+// until more than a day from the clock's time, because a clock was wrong at this or an earlier loss, it says until when and
+// what to do. It is empty if there is nothing to say.
 func (f *File) Lost() string { return f.lost }
 
 // Use implements [Store]. When the context ends first, the use may still be recorded; its token is to be refused.
@@ -183,5 +193,5 @@ func (f *File) shut() error {
 	if errors.Is(err, errDamaged) {
 		return errors.Join(err, f.opened.Close())
 	}
-	return errors.Join(err, f.db.Close())
+	return errors.Join(f.lastErr, err, f.db.Close())
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // While the disk does not answer, the context ends the wait; the use is recorded all the same and cannot be used later.
@@ -39,5 +42,118 @@ func TestContextBoundsTheWait(t *testing.T) {
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Where the kernel tells no boot id, an unclean end counts as one before another boot.
+func TestNoBootIDIsNotTrusted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	for _, lost := range []bool{false, true} {
+		f := &File{path: path, ledger: newLedger(0)}
+		if err := f.open(FileOptions{Now: time.Now, LockTimeout: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if (f.lost != "") != lost {
+			t.Fatalf("lost: %q, want %t", f.lost, lost)
+		}
+	}
+}
+
+// What a refused use has let go is written at the end, or the end says that it was not.
+func TestCloseTellsOfAFailedCommit(t *testing.T) {
+	f, err := OpenFile(filepath.Join(t.TempDir(), "replay.db"), FileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := Use{Domain: "example.org", Address: "alice", Step: 100, Window: Window{First: 99, Current: 100, Last: 101}}
+	if err := f.Use(context.Background(), u); err != nil {
+		t.Fatal(err)
+	}
+	u.Window = Window{First: 101, Current: 102, Last: 103}
+	if err := f.Use(context.Background(), u); !errors.Is(err, ErrReleased) {
+		t.Fatal(err)
+	}
+	if err := f.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err == nil || !strings.Contains(err.Error(), "records could not be written") {
+		t.Fatalf("close: %v", err)
+	}
+}
+
+func TestCheckLength(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "short.db")
+	f := &File{path: path, ledger: newLedger(0)}
+	if err := f.open(FileOptions{Now: time.Now, LockTimeout: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkLength(f.db, f.opened); err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.opened.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = f.db.View(func(tx *bbolt.Tx) error { return f.opened.Truncate(min(info.Size(), tx.Size()) - 1) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkLength(f.db, f.opened); err == nil {
+		t.Error("a file that lacks an octet passes")
+	}
+	if err := f.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A use that could not be written takes no room.
+func TestForgottenUsesTakeNoRoom(t *testing.T) {
+	l := newLedger(2)
+	u := Use{Domain: "example.org", Address: "alice", Step: 100, Window: Window{First: 99, Current: 100, Last: 101}}
+	for n := range 10 {
+		u.ID[0] = byte(n)
+		if err := l.use(&u); err != nil {
+			t.Fatalf("use %d: %v", n, err)
+		}
+		l.forget(&u)
+	}
+	for cycle := range 10 {
+		u.Step += 10
+		u.Window = Window{First: u.Step - 1, Current: u.Step, Last: u.Step + 1}
+		u.ID[1] = byte(cycle)
+		if err := l.use(&u); err != nil {
+			t.Fatalf("cycle %d: %v", cycle, err)
+		}
+		if l.uses != 1 {
+			t.Fatalf("cycle %d: %d uses are counted", cycle, l.uses)
+		}
+	}
+}
+
+func TestSpansAreBounded(t *testing.T) {
+	var s spans
+	const apart = 100_000
+	for n := range int64(3 * maxSpans) {
+		if n == 5 {
+			continue
+		}
+		s = s.add(n*apart, n*apart)
+		if n == 6 { // the narrowest gap so far
+			s = s.add(n*apart-apart/2, n*apart-apart/2)
+		}
+		if len(s) > maxSpans {
+			t.Fatalf("%d spans", len(s))
+		}
+	}
+	for n := range int64(3 * maxSpans) {
+		if _, held := s.find(n*apart, n*apart); !held && n != 5 {
+			t.Errorf("step %d is lost", n*apart)
+		}
+	}
+	if _, held := s.find(3*maxSpans*apart-apart-1, 3*maxSpans*apart-apart-1); held && len(s) > 1 {
+		t.Error("the widest gap is gone while there are narrower ones")
 	}
 }

@@ -99,8 +99,9 @@ func TestFileLeftOpen(t *testing.T) {
 			}
 			wantUse(t, store, use(1, start), replay.ErrLost)
 			wantUse(t, store, use(3, start), replay.ErrLost)
-			wantUse(t, store, use(4, start+1), replay.ErrLost)
-			wantUse(t, store, use(5, start+2), nil)
+			// The file has a use of start+1, and windows have reached a step beyond their clock.
+			wantUse(t, store, use(4, start+2), replay.ErrLost)
+			wantUse(t, store, use(5, start+3), nil)
 		})
 	}
 }
@@ -115,6 +116,9 @@ func TestFileLostCoversTheWindow(t *testing.T) {
 	wantUse(t, store, late, replay.ErrLost)
 	late.Step, late.Window.Current = start+602, start+1
 	late.Window.Last = start + 602
+	wantUse(t, store, late, replay.ErrLost)
+	late.Step, late.Window.Current = start+603, start+2
+	late.Window.Last = start + 603
 	wantUse(t, store, late, nil)
 }
 
@@ -128,8 +132,8 @@ func TestFileLostOutlivesARestart(t *testing.T) {
 	if store.Lost() != "" {
 		t.Fatalf("lost again: %s", store.Lost())
 	}
-	wantUse(t, store, use(3, start+1), replay.ErrLost)
-	wantUse(t, store, use(3, start+2), nil)
+	wantUse(t, store, use(3, start+2), replay.ErrLost)
+	wantUse(t, store, use(3, start+3), nil)
 }
 
 func TestFileWithoutBootID(t *testing.T) {
@@ -226,8 +230,8 @@ func TestFileDamaged(t *testing.T) {
 			}
 			store := openFile(t, path, options(thisBoot, start))
 			wantUse(t, store, use(1, start), replay.ErrLost)
-			wantUse(t, store, use(3, start+2), nil)
-			wantUse(t, store, use(3, start+2), replay.ErrReplayed)
+			wantUse(t, store, use(3, start+3), nil)
+			wantUse(t, store, use(3, start+3), replay.ErrReplayed)
 			kept, err := os.ReadFile(asideOf(t, path, store))
 			if err != nil || string(kept) != string(damaged) {
 				t.Fatalf("the damaged file was not kept: %v", err)
@@ -349,5 +353,82 @@ func TestFileClosesTwice(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(t.TempDir(), "replay.db")); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
+	}
+}
+
+// After a power failure the clock may be slow: it must not let in again what a lost record was about.
+func TestFileLostWithASlowClock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	store := openFile(t, path, options(thisBoot, start))
+	before := copyFile(t, path)
+	wantUse(t, store, use(1, start+1), nil)
+	after := copyFile(t, path)
+	for _, slow := range []string{before, after} {
+		store := openFile(t, slow, options(nextBoot, start-50))
+		wantUse(t, store, use(1, start), replay.ErrLost)
+	}
+	wantUse(t, openFile(t, copyFile(t, after), options("boot-3", start-40)), use(2, start+1), replay.ErrLost)
+}
+
+// The zone that put steps far ahead is taken out of the settings before the restart.
+func TestFileLostRemembersTheWidestWindow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	store := openFile(t, path, options(thisBoot, start))
+	wide := use(1, start)
+	wide.Window.Last = start + 600
+	wantUse(t, store, wide, nil)
+	copied := copyFile(t, path)
+	later := openFile(t, copied, options(nextBoot, start))
+	wantUse(t, later, use(2, start+600), replay.ErrLost)
+	wantUse(t, later, use(2, start+601), nil)
+}
+
+func TestFileLostMarkNeverSinks(t *testing.T) {
+	path := leftOpen(t)
+	if err := openFile(t, path, options(nextBoot, start+1000)).Close(); err != nil {
+		t.Fatal(err)
+	}
+	store := openFile(t, path, options(nextBoot, start))
+	wantUse(t, store, use(1, start+900), replay.ErrLost)
+	again := openFile(t, copyFile(t, path), options("boot-3", start))
+	wantUse(t, again, use(1, start+900), replay.ErrLost)
+}
+
+func TestFileLostMarkOfAWrongClock(t *testing.T) {
+	const years = 10_000_000
+	path := leftOpen(t)
+	ahead := openFile(t, path, options(nextBoot, years))
+	if strings.Contains(ahead.Lost(), "move") {
+		t.Errorf("while the clock is ahead: %s", ahead.Lost())
+	}
+	if err := ahead.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until := time.Unix((years+2)*replay.StepSeconds, 0).UTC().Format(time.RFC3339)
+	mended := openFile(t, path, options(nextBoot, start))
+	for _, want := range []string{"steps before " + until, "stop xtokend, move " + path + " away"} {
+		if !strings.Contains(mended.Lost(), want) {
+			t.Errorf("%q is not in: %s", want, mended.Lost())
+		}
+	}
+	err := mended.Use(context.Background(), use(1, start+10))
+	var period *replay.PeriodError
+	if !errors.Is(err, replay.ErrLost) || !errors.As(err, &period) || period.Until.Format(time.RFC3339) != until || !strings.Contains(err.Error(), until) {
+		t.Errorf("%v, want %s in it", err, until)
+	}
+}
+
+// A file that was once closed is marked as open again.
+func TestFileLeftOpenAfterACleanClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	if err := openFile(t, path, options(thisBoot, start)).Close(); err != nil {
+		t.Fatal(err)
+	}
+	store := openFile(t, path, options(thisBoot, start))
+	if store.Lost() != "" {
+		t.Fatalf("after a clean close: %s", store.Lost())
+	}
+	if openFile(t, copyFile(t, path), options(nextBoot, start)).Lost() == "" {
+		t.Fatal("nothing was lost")
 	}
 }

@@ -9,19 +9,21 @@ type ledger struct {
 	revoked int
 	domains map[string]*account
 
-	// Steps up to lost plus the width of the window above its middle may have been used without a record.
+	// Steps up to lost plus reach may have been used without a record.
 	lost    int64
 	hasLost bool
+	reach   int64 // the furthest that any window has reached above the clock
+	opened  int64 // the clock's step when the records were opened last, or noStep
 }
 
 // account is what a ledger knows of one domain.
 type account struct {
-	ids     map[[32]byte]struct{}
-	byStep  map[int64][][32]byte
-	lowest  int64 // no use of a lower step is held
-	spare   [][][32]byte
-	floor   int64 // highest step that was let go, or noFloor
-	through map[string]int64
+	ids      map[[32]byte]struct{}
+	byStep   map[int64][][32]byte
+	lowest   int64 // no use of a lower step is held
+	spare    [][][32]byte
+	released spans
+	through  map[string]int64
 	// No revocation through a lower step is held.
 	lowestThrough int64
 }
@@ -29,13 +31,17 @@ type account struct {
 // Enough for a busy minute, so that a small site never grows the map; a larger one pays for what it uses.
 const initialUses = 4096
 
-const noFloor = math.MinInt64
+const noStep = math.MinInt64
+
+// revocationReach is more than the steps between the furthest one of any window and its first: no zone is more than 26
+// hours from UTC.
+const revocationReach = 2 * stepsPerDay
 
 func newLedger(max int) *ledger {
 	if max <= 0 {
 		max = DefaultMax
 	}
-	return &ledger{max: max, domains: make(map[string]*account)}
+	return &ledger{max: max, domains: make(map[string]*account), opened: noStep}
 }
 
 func (l *ledger) account(domain string) *account {
@@ -45,7 +51,7 @@ func (l *ledger) account(domain string) *account {
 			ids:           make(map[[32]byte]struct{}, min(initialUses, l.max)),
 			byStep:        make(map[int64][][32]byte),
 			lowest:        math.MaxInt64,
-			floor:         noFloor,
+			released:      make(spans, 0, maxSpans+1),
 			through:       make(map[string]int64),
 			lowestThrough: math.MaxInt64,
 		}
@@ -58,16 +64,17 @@ func (l *ledger) account(domain string) *account {
 func (l *ledger) use(u *Use) error {
 	a := l.account(u.Domain)
 	l.release(a, u.Window.First)
-	if l.hasLost && u.Step <= l.lost+(u.Window.Last-u.Window.Current) {
-		return ErrLost
+	l.reach = max(l.reach, u.Window.Last-u.Window.Current)
+	if l.hasLost && u.Step <= l.lost+l.reach {
+		return through(l.lost+l.reach, ErrLost)
 	}
 	if len(a.through) > 0 {
 		if through, ok := a.through[u.Address]; ok && u.Step <= through {
 			return ErrRevoked
 		}
 	}
-	if u.Step <= a.floor {
-		return ErrReleased
+	if period, released := a.released.find(u.Step, u.Step); released {
+		return through(period.last, ErrReleased)
 	}
 	if _, known := a.ids[u.ID]; known {
 		return ErrReplayed
@@ -107,12 +114,13 @@ func (l *ledger) forget(u *Use) {
 	}
 }
 
-// revoke is Store.Revoke, in memory. It reports whether the revocation is to be kept: one that the floor already
-// covers changes nothing.
+// revoke is Store.Revoke, in memory. It reports whether the revocation is to be kept: one of released steps alone
+// changes nothing.
 func (l *ledger) revoke(r *Revocation) (kept bool, err error) {
 	a := l.account(r.Domain)
 	l.release(a, r.Window.First)
-	if r.Through <= a.floor {
+	l.reach = max(l.reach, r.Window.Last-r.Window.Current)
+	if _, released := a.released.find(r.Through-revocationReach, r.Through); released {
 		return false, nil
 	}
 	if _, known := a.through[r.Address]; !known && l.revoked >= l.max {
@@ -132,13 +140,15 @@ func (l *ledger) keepRevocation(a *account, address string, through int64) {
 	a.lowestThrough = min(a.lowestThrough, through)
 }
 
-// floors returns the floor of each domain.
-func (l *ledger) floors() map[string]int64 {
-	floors := make(map[string]int64, len(l.domains))
-	for domain, a := range l.domains {
-		floors[domain] = a.floor
+// highest returns the highest step that is known to have come, by a use or by the clock, or noStep.
+func (l *ledger) highest() int64 {
+	highest := l.opened
+	for _, a := range l.domains {
+		for step := range a.byStep {
+			highest = max(highest, step)
+		}
 	}
-	return floors
+	return highest
 }
 
 // release lets go of what no window from first on can hold. Each use is deleted once, and the steps are looked through
@@ -157,7 +167,7 @@ func (l *ledger) release(a *account, first int64) {
 			l.uses -= len(bucket)
 			delete(a.byStep, step)
 			a.spare = append(a.spare, bucket[:0])
-			a.floor = max(a.floor, step)
+			a.released = a.released.add(step, step)
 		}
 		// A handful covers the steps of a window; more would keep a burst's memory for ever.
 		if len(a.spare) > 4 {
@@ -174,7 +184,7 @@ func (l *ledger) release(a *account, first int64) {
 			}
 			delete(a.through, address)
 			l.revoked--
-			a.floor = max(a.floor, through)
+			a.released = a.released.add(through-revocationReach, through)
 		}
 	}
 }

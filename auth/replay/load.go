@@ -57,6 +57,10 @@ func (l *ledger) loadMeta(meta *bbolt.Bucket) error {
 		case bytes.Equal(key, keyLost):
 			l.lost, err = parseStep(nil, key, value)
 			l.hasLost = err == nil
+		case bytes.Equal(key, keyOpened):
+			l.opened, err = parseStep(nil, key, value)
+		case bytes.Equal(key, keyReach):
+			l.reach, err = parseStep(nil, key, value)
 		case !bytes.Equal(key, keyVersion) && !bytes.Equal(key, keyClean) && !bytes.Equal(key, keyBoot):
 			err = unknown(key)
 		}
@@ -67,8 +71,8 @@ func (l *ledger) loadMeta(meta *bbolt.Bucket) error {
 func (l *ledger) loadDomain(a *account, name []byte, domain *bbolt.Bucket) error {
 	return each(domain, func(key, value []byte) (err error) {
 		switch {
-		case bytes.Equal(key, keyFloor) && value != nil:
-			a.floor, err = parseStep(name, key, value)
+		case bytes.Equal(key, keyReleased) && value != nil:
+			a.released, err = parseSpans(name, key, value)
 			return err
 		case bytes.Equal(key, bucketUses) && value == nil:
 			return eachBucket(domain.Bucket(key), func(step []byte, ids *bbolt.Bucket) error {

@@ -23,15 +23,34 @@ func (f *File) open(o FileOptions) error {
 	start := o.Now().Unix() / StepSeconds
 	err = guard(func() error { return f.tryOpen(o, existed, start) })
 	if !errors.Is(err, errDamaged) {
+		f.warnOfFuture(start)
 		return err
 	}
 	aside, asideErr := f.setAside(o.Now())
 	if asideErr != nil {
 		return fmt.Errorf("replay: %s: %w; it could not be set aside: %w", f.path, err, asideErr)
 	}
+	read := f.ledger // as far as it was sound
 	f.ledger = newLedger(o.Max)
+	f.ledger.lost, f.ledger.hasLost = read.lost, read.hasLost
+	f.ledger.opened, f.ledger.reach = read.highest(), read.reach
 	f.lost = fmt.Sprintf("%v; the damaged file is kept as %s", err, aside)
-	return guard(func() error { return f.tryOpen(o, false, start) })
+	err = guard(func() error { return f.tryOpen(o, false, start) })
+	f.warnOfFuture(start)
+	return err
+}
+
+// warnOfFuture adds to what is said of lost uses if the mark of a wrong clock locks everybody out.
+func (f *File) warnOfFuture(start int64) {
+	l := f.ledger
+	if !l.hasLost || l.lost <= start+stepsPerDay {
+		return
+	}
+	if f.lost == "" {
+		f.lost = "uses were lost at an earlier start"
+	}
+	f.lost += fmt.Sprintf("; tokens of steps before %s are refused, more than a day from now by this clock: it is wrong now or was ahead before; "+
+		"once it is right, stop xtokend, move %s away and start xtokend", stepTime(l.lost+l.reach+1).Format(time.RFC3339), f.path)
 }
 
 // tryOpen opens the file, reads it all and marks it as open. Where it existed without any content, or was not closed
@@ -116,7 +135,7 @@ func (f *File) begin(tx *bbolt.Tx, boot string, existed bool, start int64) error
 			return err
 		}
 	}
-	return stamp(tx, boot)
+	return f.stamp(tx, boot, start)
 }
 
 // format lays out a file without content.
@@ -139,20 +158,30 @@ func (f *File) format(tx *bbolt.Tx, boot string, existed bool, start int64) erro
 			return err
 		}
 	}
-	return stamp(tx, boot)
+	return f.stamp(tx, boot, start)
 }
 
-// lose refuses the tokens that may have been used without a record. The mark stays in the file: another restart within
-// the same minute must not forget it.
+// lose refuses the tokens that may have been used without a record. After a power failure the clock may be slow, so the
+// highest step known counts if it is ahead. The mark stays in the file and never sinks: another restart soon after must
+// not forget it.
 func (f *File) lose(meta *bbolt.Bucket, start int64) error {
-	if !f.ledger.hasLost || start > f.ledger.lost {
-		f.ledger.lost, f.ledger.hasLost = start, true
+	mark := max(start, f.ledger.highest())
+	if !f.ledger.hasLost || mark > f.ledger.lost {
+		f.ledger.lost, f.ledger.hasLost = mark, true
 	}
 	return putStep(meta, nil, keyLost, f.ledger.lost)
 }
 
-func stamp(tx *bbolt.Tx, boot string) error {
-	if err := put(tx.Bucket(bucketMeta), keyBoot, []byte(boot)); err != nil {
+// stamp marks the file as open, since start and during this boot.
+func (f *File) stamp(tx *bbolt.Tx, boot string, start int64) error {
+	meta := tx.Bucket(bucketMeta)
+	f.ledger.opened = start
+	err := errors.Join(
+		put(meta, keyBoot, []byte(boot)),
+		putStep(meta, nil, keyOpened, start),
+		putStep(meta, nil, keyReach, f.ledger.reach),
+	)
+	if err != nil {
 		return err
 	}
 	return markClean(tx, false)

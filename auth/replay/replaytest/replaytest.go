@@ -7,6 +7,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"xtokend/auth/replay"
 )
@@ -49,7 +50,13 @@ type script struct {
 	store replay.Store
 }
 
-const domain = "example.org"
+const (
+	domain = "example.org"
+
+	// In steps.
+	day   = 24 * 3600 / replay.StepSeconds
+	years = 10_000_000
+)
 
 func id(n int) (id [32]byte) {
 	binary.BigEndian.PutUint64(id[:], uint64(n))
@@ -112,7 +119,7 @@ var cases = []struct {
 		s.use(nil, at(104), "alice", 2, 104)
 		s.use(replay.ErrReleased, at(100), "alice", 1, 100)
 		s.use(replay.ErrReleased, at(100), "alice", 3, 100)
-		s.use(replay.ErrReleased, at(100), "bob", 4, 99)
+		s.use(replay.ErrReleased, at(100), "bob", 4, 100)
 		s.use(nil, at(100), "alice", 5, 101)
 	}},
 	{"a use is kept while a window can hold its step again", 0, func(s *script) {
@@ -127,14 +134,47 @@ var cases = []struct {
 		s.use(replay.ErrReleased, late(1000), "alice", 1, 1001)
 	}},
 	{"a clock that was years ahead locks nobody out", 0, func(s *script) {
-		const years = 10_000_000
 		s.use(nil, at(100), "alice", 1, 99)
 		s.use(nil, at(years), "bob", 2, years)
+		s.revoke(nil, at(years), "carol", years+1)
+		s.use(nil, at(years+4), "bob", 3, years+4)
 		s.use(replay.ErrReleased, at(100), "alice", 1, 99)
-		s.use(nil, at(100), "alice", 3, 100)
-		s.use(replay.ErrReplayed, at(years), "bob", 2, years)
+		s.use(nil, at(100), "alice", 4, 100)
+		s.use(nil, at(100), "carol", 5, 100)
+		s.use(nil, at(3000), "alice", 6, 3000)
+		s.use(replay.ErrReleased, at(100), "alice", 4, 100)
+		s.use(replay.ErrReleased, at(years), "bob", 2, years)
+		s.use(replay.ErrReleased, at(years), "carol", 7, years+1)
+		s.use(replay.ErrReplayed, at(years+4), "bob", 3, years+4)
 	}},
-	{"a window that has moved without uses raises no floor", 0, func(s *script) {
+	{"released steps within a day of each other are one run", 0, func(s *script) {
+		s.use(nil, at(100), "alice", 1, 100)
+		s.use(nil, at(100+day), "alice", 2, 100+day)
+		s.use(nil, at(200+day), "alice", 3, 200+day)
+		s.use(replay.ErrReleased, at(100), "alice", 4, 101)
+		s.use(replay.ErrReleased, at(99+day), "alice", 5, 99+day)
+		s.use(nil, at(99), "alice", 6, 99)
+	}},
+	{"a clock that jumps on and on forgets nothing", 0, func(s *script) {
+		const jumps = 100
+		for n := range jumps {
+			s.use(nil, at(100+int64(n)*years), "alice", n, 100+int64(n)*years)
+		}
+		for n := range jumps - 1 {
+			s.use(replay.ErrReleased, at(100+int64(n)*years), "alice", n, 100+int64(n)*years)
+		}
+		s.use(replay.ErrReplayed, at(100+(jumps-1)*years), "alice", jumps-1, 100+(jumps-1)*years)
+	}},
+	{"a refusal names the first moment that is not refused", 0, func(s *script) {
+		s.use(nil, at(100), "alice", 1, 100)
+		s.use(nil, at(104), "alice", 2, 104)
+		err := s.store.Use(context.Background(), replay.Use{Domain: domain, Address: "alice", ID: id(1), Step: 100, Window: at(100)})
+		var period *replay.PeriodError
+		if !errors.As(err, &period) || !period.Until.Equal(time.Unix(101*replay.StepSeconds, 0)) {
+			s.t.Fatalf("%v", err)
+		}
+	}},
+	{"a window that has moved without uses releases nothing", 0, func(s *script) {
 		s.use(nil, at(200), "alice", 1, 200)
 		s.use(nil, at(100), "alice", 2, 100)
 	}},
@@ -155,17 +195,23 @@ var cases = []struct {
 		s.use(replay.ErrRevoked, at(104), "alice", 1, 105)
 		s.use(nil, at(105), "alice", 2, 106)
 	}},
-	{"a revocation that was let go leaves the floor", 0, func(s *script) {
+	{"a revocation that was let go leaves its steps released", 0, func(s *script) {
 		s.revoke(nil, at(100), "alice", 101)
 		s.use(nil, at(103), "bob", 1, 103)
 		s.use(replay.ErrReleased, at(100), "alice", 2, 101)
+		s.use(replay.ErrReleased, at(101-2*day), "alice", 2, 101-2*day)
 	}},
-	{"a revocation below the floor changes nothing", 0, func(s *script) {
+	{"a revocation of released steps changes nothing", 0, func(s *script) {
+		s.revoke(nil, at(100), "alice", 101)
+		s.use(nil, at(103), "bob", 1, 103)
+		s.revoke(nil, at(100), "alice", 101)
+		s.use(replay.ErrReleased, at(100), "alice", 2, 101)
+	}},
+	{"a revocation of steps beside released ones holds", 0, func(s *script) {
 		s.use(nil, at(100), "alice", 1, 100)
 		s.use(nil, at(104), "alice", 2, 104)
 		s.revoke(nil, at(99), "alice", 100)
-		s.use(replay.ErrReleased, at(100), "alice", 3, 100)
-		s.use(nil, at(100), "alice", 4, 101)
+		s.use(replay.ErrRevoked, at(99), "alice", 3, 99)
 	}},
 	{"a revocation does not unspend", 0, func(s *script) {
 		s.use(nil, at(100), "alice", 1, 101)
@@ -251,7 +297,7 @@ var persistentCases = []struct {
 		},
 	},
 	{
-		"the floor holds",
+		"released steps stay so",
 		func(s *script) {
 			s.use(nil, at(100), "alice", 1, 100)
 			s.use(nil, at(104), "alice", 2, 104)
@@ -264,13 +310,42 @@ var persistentCases = []struct {
 		},
 	},
 	{
-		"the floor holds that a refused use raised",
+		"steps stay released that a refused use let go",
 		func(s *script) {
 			s.use(nil, at(100), "alice", 1, 100)
 			s.use(nil, at(101), "alice", 2, 102)
 			s.use(replay.ErrReplayed, at(103), "alice", 2, 102)
 		},
 		func(s *script) { s.use(replay.ErrReleased, at(100), "alice", 3, 100) },
+	},
+	{
+		"a clock that was years ahead locks nobody out",
+		func(s *script) {
+			s.use(nil, at(100), "alice", 1, 100)
+			s.use(nil, at(years), "bob", 2, years)
+			s.use(nil, at(years+4), "bob", 3, years+4)
+			s.use(nil, at(102), "alice", 4, 102)
+		},
+		func(s *script) {
+			s.use(replay.ErrReplayed, at(103), "alice", 4, 102)
+			s.use(nil, at(3000), "alice", 5, 3000)
+			s.use(replay.ErrReleased, at(100), "alice", 1, 100)
+			s.use(replay.ErrReleased, at(years), "bob", 2, years)
+			s.use(replay.ErrReplayed, at(years+4), "bob", 3, years+4)
+		},
+	},
+	{
+		"a revocation holds beside released steps",
+		func(s *script) {
+			s.use(nil, at(100), "alice", 1, 100)
+			s.use(nil, at(104), "alice", 2, 104)
+			s.revoke(nil, at(99), "bob", 100)
+			s.use(nil, at(99), "alice", 3, 102)
+		},
+		func(s *script) {
+			s.use(replay.ErrRevoked, at(99), "bob", 4, 99)
+			s.use(replay.ErrReleased, at(100), "alice", 1, 100)
+		},
 	},
 	{
 		"domains are apart",
