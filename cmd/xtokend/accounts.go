@@ -132,7 +132,10 @@ func (a *accounts) connect(ctx context.Context) (disconnect func(), err error) {
 		return disconnect, nil
 	}
 	disconnect()
-	f := &failure{status: exitFailure, text: err.Error()}
+	f := &failure{
+		status: exitFailure, text: err.Error(),
+		hint: "see that the server runs, and that its port and secret for components are those of [domain.component]",
+	}
 	var se stream.Error
 	if errors.As(err, &se) && se.Err == stream.Conflict.Err {
 		f.hint = "a running xtokend holds this name: stop it meanwhile, or give this command --config with a copy of the settings in which [domain.component] has the name and secret of a second component"

@@ -160,7 +160,7 @@ func TestAccountsThatCannotBeReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, status = s.accounts(t, "alice\n", "add")
-	if stdout != "" || !strings.Contains(stderr, "connection refused") || status != exitFailure {
+	if stdout != "" || !strings.Contains(stderr, "connection refused") || !strings.Contains(stderr, "hint: see that the server runs") || status != exitFailure {
 		t.Errorf("no server: %q, %q, exit status %d", stdout, stderr, status)
 	}
 }

@@ -17,6 +17,31 @@ import (
 	"xtokend/internal/testcert"
 )
 
+// load loads settings in dir: what stands at their top is given, and what their
+// domain says of accounts.
+func load(t *testing.T, dir, top, accounts string) *config.Config {
+	t.Helper()
+	text := fmt.Sprintf(`%s[[domain]]
+name = "example.org"
+[[domain.key]]
+otp_seed = %q
+token_secret = %q
+[domain.server]
+account_secret = "an-account-secret-of-32-or-more-characters"
+%s[replay]
+store = "memory"
+`, top, vectorSeed, vectorSecret, accounts)
+	path := filepath.Join(dir, "xtokend.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path, config.Options{Need: config.Everything})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &cfg
+}
+
 // RFC 8996 forbids what is older than TLS 1.2.
 func TestClientsNeedTLS12(t *testing.T) {
 	dir := t.TempDir()
@@ -27,30 +52,12 @@ func TestClientsNeedTLS12(t *testing.T) {
 	if err := pair.Write(filepath.Join(dir, "certificate.pem"), filepath.Join(dir, "key.pem"), ""); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "xtokend.toml")
-	text := fmt.Sprintf(`listen = ["xmpps://127.0.0.1:0"]
+	cfg := load(t, dir, `listen = ["xmpps://127.0.0.1:0"]
 [tls]
 certificate = "certificate.pem"
 key = "key.pem"
-[[domain]]
-name = "example.org"
-[[domain.key]]
-otp_seed = %q
-token_secret = %q
-[domain.server]
-accounts = "existing"
-account_secret = "an-account-secret-of-32-or-more-characters"
-[replay]
-store = "memory"
-`, vectorSeed, vectorSecret)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg, err := config.Load(path, config.Options{Need: config.Everything})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts, err := build(&cfg, slog.New(slog.DiscardHandler))
+`, "accounts = 'existing'\n")
+	parts, err := build(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

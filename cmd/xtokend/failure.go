@@ -42,13 +42,22 @@ func usageError(err error) error {
 	return usage("see xtokend "+command+" --help", "%v", err)
 }
 
-// complain writes an error to standard error and returns the exit status.
+// complain writes an error to standard error, each of joined ones on its own, and
+// returns the exit status: of several that of the first.
 func (p *process) complain(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if several := joined(err); several != nil {
+		status := p.complain(several[0])
+		for _, e := range several[1:] {
+			p.complain(e)
+		}
+		return status
+	}
 	var faults config.Faults
 	var f *failure
 	switch {
-	case err == nil:
-		return exitOK
 	case errors.As(err, &faults):
 		for _, fault := range faults {
 			p.say("error", fault.String(), fault.Hint)
@@ -62,6 +71,16 @@ func (p *process) complain(err error) int {
 	}
 	p.say("error", err.Error(), "")
 	return exitFailure
+}
+
+// joined returns the errors that errors.Join has made err of, one or more; nil if
+// it was not. What fmt.Errorf makes of several has a text of its own.
+func joined(err error) []error {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok || err.Error() != errors.Join(several.Unwrap()...).Error() {
+		return nil
+	}
+	return several.Unwrap()
 }
 
 // warn writes the settings' warnings to standard error.

@@ -43,6 +43,7 @@ func (c *serveCommand) Run(p *process) error {
 	defer stop()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
+	defer close(hangup)
 	defer signal.Stop(hangup)
 	go func() {
 		for range hangup {
@@ -74,6 +75,14 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 	defer stopLinks()
 
 	parts.awaitLinks(ctx)
+	if ctx.Err() != nil {
+		log.Info("shutting down")
+		stopping()
+		for _, l := range listeners {
+			l.Close()
+		}
+		return nil
+	}
 
 	failed := make(chan error, len(listeners))
 	for i, l := range listeners {
