@@ -152,7 +152,7 @@ func (v *Verifier) Verify(ctx context.Context, name Name, token string) (Accepta
 		Window:  w.bounds,
 	})
 	if err != nil {
-		return Acceptance{}, refuseUse(err)
+		return Acceptance{}, refuseUse(err, int(accepted.Step-w.bounds.Current))
 	}
 	return accepted, nil
 }
@@ -239,22 +239,37 @@ func (v *Verifier) expired(p *parsed, signed keySet, current int64) *Refusal {
 	return r
 }
 
-func refuseUse(err error) *Refusal {
+// refuseUse gives the store's answer its reason; skew is the token's step less the clock's.
+func refuseUse(err error, skew int) *Refusal {
+	r := &Refusal{Reason: Unavailable, Err: err}
+	until := ""
+	var period *replay.PeriodError
+	if errors.As(err, &period) {
+		until = "tokens of steps before " + period.Until.Format(time.RFC3339) + " are refused"
+		r.Err = period.Err // Detail says the rest of it
+	}
 	switch {
 	case errors.Is(err, replay.ErrReplayed):
-		return &Refusal{Reason: Replayed, Err: err}
+		r.Reason = Replayed
 	case errors.Is(err, replay.ErrRevoked):
-		return &Refusal{Reason: Revoked, Err: err}
+		r.Reason = Revoked
 	case errors.Is(err, replay.ErrReleased):
-		return &Refusal{Reason: Expired, Err: err}
+		r.Reason, r.Skew, r.SkewFound = Expired, skew, true
+		r.Detail = fmt.Sprintf("its step is %+d from the clock's (%s), which is in the window only because the clock was set back or the window widened: %s",
+			skew, describeSkew(skew), until)
+		if until == "" {
+			r.Detail = strings.TrimSuffix(r.Detail, ": ")
+		}
+	case errors.Is(err, replay.ErrLost):
+		r.Detail = until
 	}
-	return &Refusal{Reason: Unavailable, Err: err}
+	return r
 }
 
 // Revoke refuses every token of the user that is acceptable now or was issued before now. The user gets in again with a
-// token of a later step than any of these: about a minute later, or, with an IssuerTimezone behind UTC and an issuer
-// that has been mended, after as many hours as the zone is behind, because till then the token of a wrong clock and one
-// of a right clock look alike. The error is a *[Refusal] with reason [Unavailable] if the store cannot record it.
+// token of a later step than any of these: skew + 1 steps later, which is about a minute. With an IssuerTimezone it takes as
+// much longer as the zone is off, because the tokens of a naive issuer and of a mended one look alike: in a zone ahead of
+// UTC for a naive issuer, in one behind UTC for a mended one. The error is a *[Refusal] with reason [Unavailable] if the store cannot record it.
 func (v *Verifier) Revoke(ctx context.Context, name Name) error {
 	if name.localpart == "" {
 		return malformed("the name is empty")
@@ -263,7 +278,7 @@ func (v *Verifier) Revoke(ctx context.Context, name Name) error {
 	err := v.store.Revoke(ctx, replay.Revocation{
 		Domain:  v.domain,
 		Address: name.localpart,
-		Through: max(w.bounds.Last, v.revokedThrough(w.bounds.Current)),
+		Through: v.revokedThrough(w.bounds.Current),
 		Window:  w.bounds,
 	})
 	if err != nil {

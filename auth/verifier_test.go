@@ -376,6 +376,53 @@ func TestStoreErrors(t *testing.T) {
 	}
 }
 
+// A refusal says until when tokens are refused, and by how much the token's step is off.
+func TestRefusalsNameTheMoment(t *testing.T) {
+	until := noon.Add(time.Minute)
+	for cause, want := range map[error]auth.Reason{replay.ErrReleased: auth.Expired, replay.ErrLost: auth.Unavailable} {
+		t.Run(string(want), func(t *testing.T) {
+			store := failingStore{&replay.PeriodError{Err: cause, Until: until}}
+			v := newVerifier(t, auth.Config{Store: store, Skew: 1, Now: func() time.Time { return noon }})
+			token := issue(t, newKey(t, benchSeed, benchSecret), "alice", noon.Add(-replay.StepSeconds*time.Second))
+			_, err := v.Verify(context.Background(), prepare(t, "alice"), token)
+			wantRefusal(t, err, want)
+			refusal := err.(*auth.Refusal)
+			if !strings.Contains(refusal.Detail, "before 2026-01-15T12:01:00Z") || !errors.Is(err, cause) {
+				t.Errorf("%v", err)
+			}
+			if released := cause == replay.ErrReleased; refusal.SkewFound != released || released && refusal.Skew != -1 {
+				t.Errorf("skew %d (%t)", refusal.Skew, refusal.SkewFound)
+			}
+		})
+	}
+}
+
+// Two logins while the clock is years ahead must not lock everybody out once it is right.
+func TestClockYearsAhead(t *testing.T) {
+	key := newKey(t, benchSeed, benchSecret)
+	for _, store := range stores {
+		t.Run(store.name, func(t *testing.T) {
+			now := noon
+			v := newVerifier(t, auth.Config{Store: store.open(t), Skew: 1, Now: func() time.Time { return now }})
+			login := func(user string) {
+				t.Helper()
+				if _, err := v.Verify(context.Background(), prepare(t, user), issue(t, key, user, now)); err != nil {
+					t.Errorf("at %s: %v", now, err)
+				}
+			}
+			login("alice")
+			now = noon.AddDate(30, 0, 0)
+			login("alice")
+			now = now.Add(2 * time.Minute)
+			login("bob")
+			now = noon.Add(10 * time.Minute)
+			login("alice")
+			now = noon.AddDate(1, 0, 0)
+			login("carol")
+		})
+	}
+}
+
 type failingStore struct{ err error }
 
 func (s failingStore) Use(context.Context, replay.Use) error           { return s.err }

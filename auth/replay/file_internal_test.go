@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -155,5 +156,38 @@ func TestSpansAreBounded(t *testing.T) {
 	}
 	if _, held := s.find(3*maxSpans*apart-apart-1, 3*maxSpans*apart-apart-1); held && len(s) > 1 {
 		t.Error("the widest gap is gone while there are narrower ones")
+	}
+}
+
+// The memory of a burst is given back, and what is live stays known.
+func TestLedgerShrinks(t *testing.T) {
+	const burst = 80_000
+	l := newLedger(0)
+	u := Use{Domain: "example.org", Address: "alice", Step: 100, Window: Window{First: 99, Current: 100, Last: 101}}
+	for n := range burst {
+		u.Step = 100
+		if n%100 == 0 {
+			u.Step = 101
+		}
+		binary.BigEndian.PutUint64(u.ID[:], uint64(n))
+		if err := l.use(&u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u.Window = Window{First: 101, Current: 102, Last: 103}
+	u.Step = 101
+	binary.BigEndian.PutUint64(u.ID[:], 0)
+	if err := l.use(&u); !errors.Is(err, ErrReplayed) {
+		t.Fatal(err)
+	}
+	a := l.account(u.Domain)
+	if a.peak != burst/100 || len(a.ids) != burst/100 || l.uses != burst/100 || a.spare != nil {
+		t.Errorf("%d of %d uses, %d counted, peak %d, %d buckets spare", len(a.ids), burst/100, l.uses, a.peak, len(a.spare))
+	}
+	for n := 0; n < burst; n += 100 {
+		binary.BigEndian.PutUint64(u.ID[:], uint64(n))
+		if err := l.use(&u); !errors.Is(err, ErrReplayed) {
+			t.Fatalf("use %d: %v", n, err)
+		}
 	}
 }

@@ -20,6 +20,7 @@ type ledger struct {
 type account struct {
 	ids      map[[32]byte]struct{}
 	byStep   map[int64][][32]byte
+	peak     int   // uses held since ids was made, or somewhat fewer
 	lowest   int64 // no use of a lower step is held
 	spare    [][][32]byte
 	released spans
@@ -155,6 +156,7 @@ func (l *ledger) highest() int64 {
 // only when one of them is due, so the cost per use is constant.
 func (l *ledger) release(a *account, first int64) {
 	if a.lowest < first {
+		a.peak = max(a.peak, len(a.ids))
 		a.lowest = math.MaxInt64
 		for step, bucket := range a.byStep {
 			if step >= first {
@@ -174,6 +176,7 @@ func (l *ledger) release(a *account, first int64) {
 			clear(a.spare[4:])
 			a.spare = a.spare[:4]
 		}
+		l.shrink(a)
 	}
 	if a.lowestThrough < first {
 		a.lowestThrough = math.MaxInt64
@@ -187,4 +190,17 @@ func (l *ledger) release(a *account, first int64) {
 			a.released = a.released.add(through-revocationReach, through)
 		}
 	}
+}
+
+// shrink gives back the memory of a burst: a map never does so by itself. The copy costs less than what was deleted.
+func (l *ledger) shrink(a *account) {
+	const times = 8
+	if a.peak <= times*initialUses || a.peak <= times*len(a.ids) {
+		return
+	}
+	ids := make(map[[32]byte]struct{}, max(len(a.ids), min(initialUses, l.max)))
+	for id := range a.ids {
+		ids[id] = struct{}{}
+	}
+	a.ids, a.peak, a.spare = ids, len(ids), nil
 }
