@@ -35,8 +35,8 @@ demo: build ## a throwaway Prosody with xtokend in front, to try by hand
 bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
 
-setup: ## install Prosody, pyotp and the XMPP clients of the tests
-	@scripts/install-test-tools.sh prosody python3-pyotp go-sendxmpp node
+setup: ## install Prosody, pyotp, the XMPP clients and what else the tests use
+	@scripts/install-test-tools.sh prosody python3-pyotp go-sendxmpp systemd node
 
 check: ## gofmt, go vet, staticcheck, go mod tidy
 	@echo '== gofmt'
