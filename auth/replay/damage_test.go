@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -205,23 +203,4 @@ func TestFileDamagedRevocation(t *testing.T) {
 		t.Fatal("the file does not hold the user as it is")
 	}
 	wantFound(t, bytes.ReplaceAll(data, []byte("bob"), []byte("bab")))
-}
-
-// A page that is missed only later, when it is written to or read, is found missing at once.
-func TestFileShorterThanItSays(t *testing.T) {
-	data := crowded(t)
-	told := 0
-	for size := 3 * pageBytes; size < len(data); size += pageBytes {
-		path := filepath.Join(t.TempDir(), "replay.db")
-		if err := os.WriteFile(path, data[:size], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		// Where the list of free pages is cut off, bbolt says so first.
-		if strings.Contains(openFile(t, path, options(thisBoot, start)).Lost(), fmt.Sprintf("the file has %d octets", size)) {
-			told++
-		}
-	}
-	if told == 0 {
-		t.Error("no size was told")
-	}
 }

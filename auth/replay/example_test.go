@@ -31,7 +31,7 @@ func ExampleOpenFile() {
 			return
 		}
 		if reason := store.Lost(); reason != "" {
-			fmt.Println("tokens are refused for about a minute:", reason)
+			fmt.Println("tokens of up to now are refused:", reason)
 		}
 		fmt.Println(store.Use(context.Background(), use))
 		if err := store.Close(); err != nil {

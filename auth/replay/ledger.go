@@ -74,8 +74,10 @@ func (l *ledger) use(u *Use) error {
 			return ErrRevoked
 		}
 	}
-	if period, released := a.released.find(u.Step, u.Step); released {
-		return through(period.last, ErrReleased)
+	if n := len(a.released); n > 0 && u.Step <= a.released[n-1].last {
+		if period, released := a.released.find(u.Step, u.Step); released {
+			return through(period.last, ErrReleased)
+		}
 	}
 	if _, known := a.ids[u.ID]; known {
 		return ErrReplayed
