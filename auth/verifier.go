@@ -167,7 +167,8 @@ const maxKeys = 64
 func (v *Verifier) signedBy(p *parsed, name Name, token string, now time.Time) keySet {
 	var signed keySet
 	digits := token[:signedDigits]
-	for i, k := range v.keys {
+	for i := range v.keys {
+		k := v.keys[i].key
 		if !k.liveAt(now) {
 			continue
 		}

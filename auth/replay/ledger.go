@@ -65,7 +65,9 @@ func (l *ledger) account(domain string) *account {
 func (l *ledger) use(u *Use) error {
 	a := l.account(u.Domain)
 	l.release(a, u.Window.First)
-	l.reach = max(l.reach, u.Window.Last-u.Window.Current)
+	if reach := u.Window.Last - u.Window.Current; reach > l.reach {
+		l.reach = reach
+	}
 	if l.hasLost && u.Step <= l.lost+l.reach {
 		return through(l.lost+l.reach, ErrLost)
 	}
