@@ -72,7 +72,7 @@ func openStore(r config.Replay, log *slog.Logger) (replay.Store, error) {
 		return nil, fmt.Errorf("replay.path: %w", err)
 	}
 	if lost := store.Lost(); lost != "" {
-		log.Warn("the replay store may have lost uses: tokens issued before now are refused", "path", r.Path, "cause", lost)
+		log.Warn("the replay store may have lost uses", "path", r.Path, "cause", lost)
 	}
 	return store, nil
 }
