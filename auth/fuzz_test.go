@@ -13,11 +13,12 @@ import (
 
 	"xtokend/auth"
 	"xtokend/auth/replay"
+	"xtokend/internal/vectors"
 )
 
 // addTokens seeds a fuzz target with the tokens of the vectors.
 func addTokens(f *testing.F, add func(authcid, token string)) {
-	v := loadVectors(f)
+	v := vectors.Load(f, vectorsFile)
 	for _, c := range v.Cases {
 		add(c.Authcid, c.Token)
 	}
@@ -93,20 +94,20 @@ func FuzzName(f *testing.F) {
 
 // FuzzVerify: of all names and tokens, only those that the vectors hold good are accepted.
 func FuzzVerify(f *testing.F) {
-	vectors := loadVectors(f)
+	file := vectors.Load(f, vectorsFile)
 	const now = 1551193138
 	good := make(map[[2]string]bool)
-	for _, c := range vectors.Cases {
+	for _, c := range file.Cases {
 		f.Add(c.Authcid, c.Token)
-		if c.Want == auth.VerdictOK && c.Now == now && c.vector.Config == (vector{}).Config {
+		if c.Want == auth.VerdictOK && c.Now == now && c.Config == (vectors.Config{}) {
 			good[[2]string{prepare(f, c.Authcid).Localpart(), c.Token}] = true
 		}
 	}
-	for _, sequence := range vectors.Sequences {
+	for _, sequence := range file.Sequences {
 		for _, step := range sequence.Steps {
 			authcid := cmp.Or(step.Authcid, sequence.Authcid)
 			f.Add(authcid, step.Token)
-			if slices.Contains(step.Want, auth.VerdictOK) && step.Now == nil && sequence.vector.Config == (vector{}).Config {
+			if slices.Contains(step.Want, auth.VerdictOK) && step.Now == nil && sequence.Config == (vectors.Config{}) {
 				good[[2]string{prepare(f, authcid).Localpart(), step.Token}] = true
 			}
 		}
@@ -114,7 +115,7 @@ func FuzzVerify(f *testing.F) {
 	if len(good) < 5 {
 		f.Fatalf("only %d good tokens", len(good))
 	}
-	key := newKey(f, vectors.Seed, vectors.Secret)
+	key := newKey(f, file.Seed, file.Secret)
 	f.Fuzz(func(t *testing.T, authcid, token string) {
 		name, err := auth.PrepareName(authcid)
 		if err != nil {

@@ -11,10 +11,11 @@ import (
 	"xtokend/sasl"
 
 	msasl "mellium.im/sasl"
+	"xtokend/internal/vectors"
 )
 
 func seed(f *testing.F, add func(message []byte)) {
-	for _, c := range loadVectors(f).Cases {
+	for _, c := range vectors.Load(f, vectorsFile).Cases {
 		add([]byte("\x00" + c.Authcid + "\x00" + c.Token))
 		add([]byte(c.Authcid + "@" + c.Domain + "\x00" + c.Authcid + "\x00" + c.Token))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"xtokend/internal/vectors"
 )
 
 const (
@@ -17,18 +18,8 @@ const (
 	vectorSecret = "JYXEX4IQOEYFYQ2S3MC5P4ZT4SDHYEA7"
 )
 
-type vectorKey struct {
-	Seed   string `json:"otp_seed"`
-	Secret string `json:"token_secret"`
-}
-
 // settings are those of a case; their zero value is not the program's.
-type settings struct {
-	Skew     *int       `json:"skew"`
-	FoldCase bool       `json:"fold_case"`
-	Timezone string     `json:"issuer_timezone"`
-	OldKey   *vectorKey `json:"old_key"`
-}
+type settings vectors.Config
 
 // write writes a settings file as an administrator has it, without the files
 // that explain does not need.
@@ -38,13 +29,13 @@ func (s settings) write(t *testing.T, domain string) string {
 	if s.Skew != nil {
 		skew = *s.Skew
 	}
-	keys := []vectorKey{{vectorSeed, vectorSecret}}
+	keys := []vectors.Key{{Seed: vectorSeed, Secret: vectorSecret}}
 	if s.OldKey != nil {
 		keys = append(keys, *s.OldKey)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "listen = [\"xmpp://127.0.0.1:0\"]\n[[domain]]\nname = %q\nupstream = \"server\"\nskew = %d\nfold_case = %t\nissuer_timezone = %q\n",
-		domain, skew, s.FoldCase, s.Timezone)
+		domain, skew, s.FoldCase, s.Zone)
 	for _, k := range keys {
 		fmt.Fprintf(&b, "[[domain.key]]\notp_seed = %q\ntoken_secret = %q\n", k.Seed, k.Secret)
 	}
@@ -69,27 +60,10 @@ func explain(t *testing.T, path string, at time.Time, jid, token string) (lines 
 }
 
 func TestExplainGivesEveryVectorItsVerdict(t *testing.T) {
-	text, err := os.ReadFile("../../testdata/tokens.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors struct {
-		Cases []struct {
-			Name, Authcid, Domain, Token, Want string
-			Now                                int64
-			Config                             settings
-		}
-	}
-	if err := json.Unmarshal(text, &vectors); err != nil {
-		t.Fatal(err)
-	}
-	if len(vectors.Cases) == 0 {
-		t.Fatal("no cases")
-	}
-	for _, c := range vectors.Cases {
+	for _, c := range vectors.Load(t, "../../testdata/tokens.json").Cases {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			lines, status := explain(t, c.Config.write(t, c.Domain), time.Unix(c.Now, 0).UTC(), c.Authcid+"@"+c.Domain, c.Token)
+			lines, status := explain(t, settings(c.Config).write(t, c.Domain), time.Unix(c.Now, 0).UTC(), c.Authcid+"@"+c.Domain, c.Token)
 			if lines[0] != c.Want {
 				t.Errorf("verdict %q, want %q", lines[0], c.Want)
 			}

@@ -52,7 +52,7 @@ func TestExplainNamesTheZoneOfANaiveIssuer(t *testing.T) {
 		t.Run(zone, func(t *testing.T) {
 			m := mint(t, zone)
 			at := time.Unix(m.Now, 0).UTC()
-			lines, status := explain(t, settings{Timezone: zone}.write(t, "example.org"), at, "alice@example.org", m.Token)
+			lines, status := explain(t, settings{Zone: zone}.write(t, "example.org"), at, "alice@example.org", m.Token)
 			if lines[0] != "ok" || status != exitOK {
 				t.Errorf("with issuer_timezone: %q, exit status %d", lines, status)
 			}
