@@ -49,6 +49,7 @@ async function connect({ service, domain, username, mechanism, resource, reconne
       authenticate({ username, password: await askCredentials() }, mechanism),
   });
   client.saslFactory.use(XToken);
+  client.timeout = 60_000; // milliseconds; its 2 s are too few on a busy machine
   client.reconnect.delay = reconnectDelay ?? 50; // milliseconds
   let started = false;
 
