@@ -7,7 +7,6 @@ import (
 
 	"xtokend/auth"
 	"xtokend/auth/replay"
-	"xtokend/cmd/xtokend/internal/config"
 )
 
 // maxTokenBytes bounds what is read from standard input; a token has 85 bytes.
@@ -23,11 +22,7 @@ type explainCommand struct {
 // Run prints the verdict on one line, then what was found. A refused token
 // makes the exit status that of a failure.
 func (c *explainCommand) Run(p *process) error {
-	cfg, err := config.Load(c.Config, config.Options{Need: config.Keys})
-	if err != nil {
-		return err
-	}
-	authcid, domain, err := splitJID(cfg.Domains, c.JID)
+	authcid, domain, err := c.user(c.JID)
 	if err != nil {
 		return err
 	}

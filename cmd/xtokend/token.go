@@ -20,11 +20,7 @@ type tokenCommand struct {
 
 // Run prints a token on one line and nothing else.
 func (c *tokenCommand) Run(p *process) error {
-	cfg, err := config.Load(c.Config, config.Options{Need: config.Keys})
-	if err != nil {
-		return err
-	}
-	authcid, domain, err := splitJID(cfg.Domains, c.JID)
+	authcid, domain, err := c.user(c.JID)
 	if err != nil {
 		return err
 	}
@@ -55,6 +51,16 @@ func detail(err error) string {
 		return refusal.Detail
 	}
 	return err.Error()
+}
+
+// user loads the settings that a token needs and finds in them the domain of
+// address; authcid is the name before it.
+func (f settingsFlag) user(address string) (authcid string, _ *config.Domain, _ error) {
+	cfg, err := config.Load(f.Config, config.Options{Need: config.Keys})
+	if err != nil {
+		return "", nil, err
+	}
+	return splitJID(cfg.Domains, address)
 }
 
 // splitJID splits a JID at its last @: what stands before it is the authcid as
