@@ -137,7 +137,7 @@ func (s *site) accountPasswords(users ...string) func() []string {
 		for _, user := range users {
 			hash := hmac.New(sha256.New, []byte(s.AccountSecret))
 			hash.Write([]byte("xtokend account 1\x00" + user + "@" + domain))
-			passwords = append(passwords, base64.RawURLEncoding.EncodeToString(hash.Sum(nil)))
+			passwords = append(passwords, base64.URLEncoding.EncodeToString(hash.Sum(nil)))
 		}
 		return passwords
 	}
