@@ -1,44 +1,18 @@
-// An XMPP client (@xmpp/client) that another program drives with one JSON
-// object a line.
-//
-// Standard input: {"id": 1, "do": "connect", …}. Every command but
-// "credentials" gets one answer of its id, {"id": 1, "result": {…}} or
-// {"id": 1, "error": {…}}; the commands after a connection is up are those of
-// commands.mjs.
-// Standard output, besides the answers: {"event": "credentials"} asks for a
-// {"do": "credentials", "password": …} and is sent anew at each connection;
-// "online", "enabled" (XEP-0198), "resumed", "disconnect", "offline",
-// "stanza" and "error" say what happened.
-//
-// It ends when standard input does.
-import { createInterface } from "node:readline";
+// An XMPP client (@xmpp/client) that another program drives by the protocol of
+// driver.mjs; the commands after a connection is up are those of commands.mjs.
 import { client as newClient } from "@xmpp/client";
+import WebSocket from "ws";
 import * as commands from "./commands.mjs";
+import { askPassword, describe, emit, serve } from "./driver.mjs";
 import XToken from "./xtoken.mjs";
 
 const STREAM_MANAGEMENT = "urn:xmpp:sm:3";
 
+// @xmpp/client takes the WebSocket of its environment, and Node has one only
+// since version 22.
+globalThis.WebSocket = WebSocket;
+
 let client;
-let answerCredentials;
-
-const write = (object) => process.stdout.write(JSON.stringify(object) + "\n");
-const emit = (event, fields) => write({ event, ...fields });
-
-// condition: of a SASL failure, a stream error or a stanza error; code: of an
-// error of the operating system or of TLS.
-const describe = (error) => ({
-  name: error.name,
-  condition: error.condition ?? "",
-  code: error.code ?? "",
-  text: error.text ?? error.message ?? String(error),
-});
-
-function askCredentials() {
-  return new Promise((resolve) => {
-    answerCredentials = resolve;
-    emit("credentials");
-  });
-}
 
 async function connect({ service, domain, username, mechanism, resource, reconnectDelay }) {
   client = newClient({
@@ -46,7 +20,7 @@ async function connect({ service, domain, username, mechanism, resource, reconne
     domain,
     resource,
     credentials: async (authenticate) =>
-      authenticate({ username, password: await askCredentials() }, mechanism),
+      authenticate({ username, password: await askPassword() }, mechanism),
   });
   client.saslFactory.use(XToken);
   client.timeout = 60_000; // milliseconds; its 2 s are too few on a busy machine
@@ -84,21 +58,6 @@ async function stop() {
   await client.stop();
 }
 
-async function run({ id, do: name, ...fields }) {
-  try {
-    const act = { connect, stop }[name];
-    const result = act
-      ? await act(fields)
-      : await commands[name](client, fields);
-    write({ id, result: result ?? {} });
-  } catch (error) {
-    write({ id, error: describe(error) });
-  }
-}
+const own = { connect, stop };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const command = JSON.parse(line);
-  if (command.do === "credentials") answerCredentials(command.password);
-  else run(command);
-}
-process.exit(0);
+await serve((name, fields) => own[name]?.(fields) ?? commands[name](client, fields));
