@@ -31,10 +31,16 @@ type client struct {
 	buf  bytes.Buffer // received and not yet expected
 }
 
-// dial connects by "tcp", "starttls" or "tls", up to where a stream
+// dial connects by "tcp", "starttls", "tls" or "websocket", up to where a stream
 // header is due.
 func (sc *scene) dial(t *testing.T, transport string) *client {
 	t.Helper()
+	if transport == "websocket" {
+		conn := dialWebSocket(t, sc.http.String())
+		conn.SetDeadline(time.Now().Add(patience))
+		t.Cleanup(func() { conn.Close() })
+		return &client{t: t, conn: conn}
+	}
 	address := sc.tcp
 	if transport == "tls" {
 		address = sc.tls

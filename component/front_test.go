@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+
+	"xtokend/internal/fronttest"
 )
 
 // The client may send its authentication and its second header in one packet,
@@ -103,14 +105,13 @@ func TestUpstreamHeaderNamesTheAuthenticatedUser(t *testing.T) {
 	c.send(`<stream:stream from='admin@example.org' to='example.org' version='1.0' xml:lang='de&lt;' xmlns='jabber:client'` +
 		` xmlns:stream='http://etherx.jabber.org/streams' xmlns:y='urn:&quot;y'>`)
 	c.expect(ourHeader + relayedFeatures)
-	e := sc.upstream.(*echoServer)
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e := sc.upstream.(*fronttest.Echo)
+	opened, heard := e.Opened(), e.Heard()
 	want := `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'` +
 		` to='example.org' from='alice@example.org' xml:lang='de&lt;' xmlns:y='urn:&#34;y'>`
-	if len(e.opened) != 1 || e.opened[0] != "alice@example.org" || len(e.heard) != 1 ||
-		strings.ReplaceAll(e.heard[0], "&quot;", "&#34;") != want {
-		t.Errorf("opened %q, header\n%q, want\n%q", e.opened, e.heard, want)
+	if len(opened) != 1 || opened[0] != "alice@example.org" || len(heard) != 1 ||
+		strings.ReplaceAll(heard[0], "&quot;", "&#34;") != want {
+		t.Errorf("opened %q, header\n%q, want\n%q", opened, heard, want)
 	}
 }
 
@@ -140,14 +141,13 @@ func TestHowTheUpstreamStreamEnds(t *testing.T) {
 	}
 	for _, k := range cases {
 		t.Run(k.name, func(t *testing.T) {
-			e := &echoServer{t: t}
+			e := &fronttest.Echo{}
 			sc := (&scene{upstream: e}).start(t)
 			c := sc.dial(t, "tcp")
 			c.login(sc, "alice")
 			k.end(t, sc, c)
-			e.wait()
-			if len(e.ends) != 1 || !errors.Is(e.ends[0], k.want) {
-				t.Errorf("the upstream's stream ended with %v, want %v", e.ends, k.want)
+			if ends := e.Ends(); len(ends) != 1 || !errors.Is(ends[0], k.want) {
+				t.Errorf("the upstream's stream ended with %v, want %v", ends, k.want)
 			}
 		})
 	}
@@ -159,7 +159,7 @@ func TestTheServersOwnStreamErrorIsPassedOn(t *testing.T) {
 	c := sc.dial(t, "starttls")
 	c.login(sc, "alice")
 	const last = "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
-	io.WriteString(sc.upstream.(*echoServer).last(), last)
+	io.WriteString(sc.upstream.(*fronttest.Echo).Last(), last)
 	c.expect(last)
 	c.expectEOF()
 }
@@ -218,7 +218,7 @@ func TestLargeElementsPass(t *testing.T) {
 
 // A client that does not read is cut, and the server's side of it too.
 func TestAClientThatDoesNotReadIsCut(t *testing.T) {
-	e := &echoServer{t: t}
+	e := &fronttest.Echo{}
 	sc := &scene{upstream: e}
 	sc.config.Limits.WriteTimeout = 50 * time.Millisecond
 	sc.start(t)
@@ -226,7 +226,7 @@ func TestAClientThatDoesNotReadIsCut(t *testing.T) {
 	must(t, c.conn.(*net.TCPConn).SetReadBuffer(4096))
 	c.login(sc, "alice")
 	message := []byte("<message><body>" + strings.Repeat("x", 60000) + "</body></message>")
-	flood := e.last()
+	flood := e.Last()
 	flood.SetWriteDeadline(time.Now().Add(patience))
 	for {
 		if _, err := flood.Write(message); err != nil {
@@ -236,12 +236,12 @@ func TestAClientThatDoesNotReadIsCut(t *testing.T) {
 			break
 		}
 	}
-	e.wait()
+	e.Ends()
 }
 
 // A fault in the program ends one session and no other.
 func TestAPanicEndsOneSession(t *testing.T) {
-	u := &panickingUpstream{echoServer{t: t}}
+	u := &panickingUpstream{}
 	sc := &scene{upstream: u}
 	sc.start(t)
 	bob := sc.dial(t, "tcp")
@@ -253,7 +253,7 @@ func TestAPanicEndsOneSession(t *testing.T) {
 	bob.send("<message/>")
 	bob.expect("<message/>")
 	bob.conn.Close()
-	u.wait()
+	u.Ends()
 	if n := sc.front.Panics(); n != 1 {
 		t.Errorf("%d panics were counted, want 1", n)
 	}
@@ -264,13 +264,13 @@ func TestAPanicEndsOneSession(t *testing.T) {
 }
 
 // panickingUpstream has a fault that one user meets.
-type panickingUpstream struct{ echoServer }
+type panickingUpstream struct{ fronttest.Echo }
 
 func (u *panickingUpstream) Open(ctx context.Context, user jid.JID) (net.Conn, error) {
 	if user.Localpart() == "mallory" {
 		panic("a fault")
 	}
-	return u.echoServer.Open(ctx, user)
+	return u.Echo.Open(ctx, user)
 }
 
 // Neither tokens nor stanzas may be found in the log, at any level.

@@ -13,6 +13,7 @@ import (
 	"xtokend/auth"
 	"xtokend/auth/replay"
 	"xtokend/component"
+	"xtokend/internal/fronttest"
 )
 
 // pipeListener hands out connections that are made in memory.
@@ -64,7 +65,7 @@ func FuzzFront(f *testing.F) {
 		Store: store, Now: func() time.Time { return testNow }})
 	must(f, err)
 	front, err := component.New(component.Config{Domains: []component.Domain{{
-		Name: testDomain, Verifier: verifier, Upstream: &echoServer{}}}})
+		Name: testDomain, Verifier: verifier, Upstream: &fronttest.Echo{}}}})
 	must(f, err)
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	go front.Serve(l)

@@ -18,8 +18,9 @@ import (
 	"xtokend/auth/replay"
 	"xtokend/component"
 	"xtokend/component/upstream"
+	"xtokend/component/web"
+	"xtokend/internal/fronttest"
 	"xtokend/internal/testcert"
-	"xtokend/internal/xmlsplit"
 )
 
 const (
@@ -45,7 +46,9 @@ type scene struct {
 	log      syncBuffer
 
 	front     *component.Front
+	web       *web.Server
 	tcp, tls  net.Addr
+	http      net.Addr
 	verifier  *auth.Verifier
 	key       auth.Key
 	clientTLS *tls.Config
@@ -71,10 +74,10 @@ func (sc *scene) start(t *testing.T) *scene {
 		must(t, sc.verifier.Revoke(context.Background(), name))
 	}
 	if sc.upstream == nil {
-		sc.upstream = &echoServer{t: t}
+		sc.upstream = &fronttest.Echo{}
 	}
-	if e, ok := sc.upstream.(*echoServer); ok {
-		t.Cleanup(e.wait)
+	if e, ok := sc.upstream.(*fronttest.Echo); ok {
+		t.Cleanup(func() { e.Ends() })
 	}
 	pair, err := testcert.New(testcert.Spec{Serial: 2, Names: []string{testDomain}})
 	must(t, err)
@@ -96,6 +99,9 @@ func (sc *scene) start(t *testing.T) *scene {
 	}
 	sc.tcp = sc.listen(t, address, sc.front.Serve)
 	sc.tls = sc.listen(t, "127.0.0.1:0", sc.front.ServeTLS)
+	sc.web, err = web.New(web.Config{Front: sc.front})
+	must(t, err)
+	sc.http = sc.listen(t, address, sc.web.Serve)
 	t.Cleanup(func() { sc.shutdown(t) })
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -112,7 +118,7 @@ func (sc *scene) listen(t *testing.T, address string, serve func(net.Listener) e
 	done := make(chan error, 1)
 	go func() { done <- serve(l) }()
 	t.Cleanup(func() {
-		if err := <-done; !errors.Is(err, component.ErrClosed) {
+		if err := <-done; !errors.Is(err, component.ErrClosed) && !errors.Is(err, web.ErrClosed) {
 			t.Errorf("serving ended with %v", err)
 		}
 	})
@@ -124,7 +130,7 @@ func (sc *scene) shutdown(t *testing.T) {
 	t.Helper()
 	ctx, done := context.WithTimeout(context.Background(), patience)
 	defer done()
-	if err := sc.front.Shutdown(ctx); err != nil {
+	if err := errors.Join(sc.front.Shutdown(ctx), sc.web.Shutdown(ctx)); err != nil {
 		t.Error(err)
 	}
 	if n := sc.front.Panics(); n != sc.panics {
@@ -155,96 +161,6 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
-
-// echoServer is an upstream that answers the stream header as servers do and
-// sends every element back.
-type echoServer struct {
-	t        *testing.T
-	features string // inside <stream:features/>; a server's usual ones if empty
-
-	mu     sync.Mutex
-	opened []string   // bare JIDs
-	conns  []net.Conn // our ends
-	heard  []string   // headers and elements from the front
-	ends   []error    // how each stream ended: nil for a stream end
-	served sync.WaitGroup
-}
-
-const serverFeatures = `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>` +
-	`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><required/></bind>` +
-	`<register xmlns='http://jabber.org/features/iq-register'/>` +
-	`<sm xmlns='urn:xmpp:sm:3'><optional/></sm>`
-
-func (e *echoServer) Open(ctx context.Context, user jid.JID) (net.Conn, error) {
-	near, far, err := socketPair(ctx)
-	if err != nil {
-		return nil, err
-	}
-	e.mu.Lock()
-	e.opened = append(e.opened, user.String())
-	e.conns = append(e.conns, far)
-	e.mu.Unlock()
-	e.served.Go(func() { e.serve(far) })
-	return near, nil
-}
-
-// socketPair is a TCP connection over loopback, both ends.
-func socketPair(ctx context.Context) (near, far net.Conn, err error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer l.Close()
-	if near, err = new(net.Dialer).DialContext(ctx, "tcp4", l.Addr().String()); err != nil {
-		return nil, nil, err
-	}
-	if far, err = l.Accept(); err != nil {
-		near.Close()
-	}
-	return near, far, err
-}
-
-func (e *echoServer) serve(conn net.Conn) {
-	defer conn.Close()
-	r := xmlsplit.NewReader(conn, xmlsplit.Limits{ElementBytes: 1 << 24, Depth: 1 << 10})
-	for {
-		kind, unit, err := r.Next()
-		e.mu.Lock()
-		if err != nil || kind == xmlsplit.End {
-			e.ends = append(e.ends, err)
-		} else {
-			e.heard = append(e.heard, string(unit))
-		}
-		e.mu.Unlock()
-		answer := string(unit)
-		switch {
-		case err != nil:
-			return
-		case kind == xmlsplit.End:
-			conn.Write([]byte("</stream:stream>"))
-			return
-		case kind == xmlsplit.Header:
-			features := e.features
-			if features == "" {
-				features = serverFeatures
-			}
-			answer = `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'` +
-				` from='example.org' id='upstream' version='1.0' xmlns:x='urn:x'><stream:features>` + features + `</stream:features>`
-		}
-		if _, err := conn.Write([]byte(answer)); err != nil {
-			return
-		}
-	}
-}
-
-// last is our end of the newest upstream connection.
-func (e *echoServer) last() net.Conn {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.conns[len(e.conns)-1]
-}
-
-func (e *echoServer) wait() { e.served.Wait() }
 
 // refusingUpstream lets nobody in.
 type refusingUpstream struct{ err error }

@@ -15,6 +15,7 @@ type Limits struct {
 	StreamsPerAddress         int           // zero: no limit
 	Unauthenticated           int           // at the cap the oldest is closed; 1000
 	ElementBytes              int           // from clients, after authentication; 262144
+	UpstreamElementBytes      int           // from upstreams, where an element must be whole; 1048576
 	ElementDepth              int           // 64
 	NegotiationTimeout        time.Duration // from accept to relay; 30 s
 	WriteTimeout              time.Duration // for one write to a peer; 30 s
@@ -56,6 +57,7 @@ func (l Limits) withDefaults() Limits {
 	positive(&l.Streams, 20000)
 	positive(&l.Unauthenticated, 1000)
 	positive(&l.ElementBytes, 262144)
+	positive(&l.UpstreamElementBytes, 1048576)
 	positive(&l.ElementDepth, 64)
 	if l.NegotiationTimeout <= 0 {
 		l.NegotiationTimeout = 30 * time.Second

@@ -86,7 +86,7 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 // start serves one connection in a goroutine of its own, if it is admitted.
 func (f *Front) start(t *transport) {
 	ctx, cancel := context.WithCancelCause(f.ctx)
-	s := &session{front: f, transport: t, cancel: cancel, began: f.now(), address: addressOf(t.raw)}
+	s := &session{front: f, transport: t, cancel: cancel, began: f.now(), address: t.address}
 	if s.verdict = f.streams.add(s); s.verdict == dropped {
 		cancel(nil)
 		t.Close()

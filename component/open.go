@@ -114,7 +114,9 @@ func (s *session) appendFeatures(b []byte) []byte {
 	return append(b, "</stream:features>"...)
 }
 
-func (s *session) canStartTLS() bool { return s.front.tls != nil && !s.transport.secure }
+func (s *session) canStartTLS() bool {
+	return s.front.tls != nil && !s.transport.secure && s.transport.framed == nil
+}
 
 // mayAuthenticate says whether a token may be sent over this transport as it is.
 func (s *session) mayAuthenticate() bool { return s.transport.secure || s.transport.loopback }

@@ -21,6 +21,7 @@ type pump struct {
 	src, dst *boundedConn
 	pending  []byte // read from src already
 	scanner  xmlsplit.Scanner
+	whole    bool   // dst takes whole elements only; the scanner's limit bounds them
 	count    *int64 // bytes written
 	torn     bool   // what was written ends within an element
 }
@@ -36,8 +37,9 @@ var (
 
 // run pumps until one side ends; it never returns nil.
 func (p *pump) run() error {
-	buf := relayBuffers.Get().(*[relayBufferBytes]byte)
-	defer relayBuffers.Put(buf)
+	pooled := relayBuffers.Get().(*[relayBufferBytes]byte)
+	defer relayBuffers.Put(pooled)
+	buf := pooled[:]
 	held := 0 // bytes of an element whose end has not come yet
 	for {
 		n, readErr := p.read(buf[held:])
@@ -47,6 +49,8 @@ func (p *pump) run() error {
 		switch {
 		case whole > 0:
 			p.torn = false
+		case scanErr == nil && held == len(buf) && p.whole:
+			buf, pass = append(buf, make([]byte, len(buf))...), 0
 		case scanErr == nil && held == len(buf):
 			pass, p.torn = held, true
 		default:
@@ -58,11 +62,17 @@ func (p *pump) run() error {
 			if err != nil {
 				return fmt.Errorf("%w: %w", errSinkLost, err)
 			}
-			held = copy(buf[:], buf[pass:held])
+			rest := buf[pass:held]
+			if len(rest) < len(pooled) {
+				buf = pooled[:] // what a long element made it grow to is let go
+			}
+			held = copy(buf, rest)
 		}
 		switch {
 		case scanErr != nil:
 			return scanErr
+		case isFault(readErr):
+			return readErr
 		case readErr != nil && p.src.interrupted.Load():
 			return errStopped
 		case readErr != nil:
@@ -87,6 +97,13 @@ func (p *pump) scan(b []byte) (whole int, err error) {
 		}
 	}
 	return whole, nil
+}
+
+// isFault says whether a framing has found what the pump's scanner finds in
+// bytes: that the peer broke a rule.
+func isFault(err error) bool {
+	return errors.Is(err, xmlsplit.ErrRestricted) || errors.Is(err, xmlsplit.ErrNotWellFormed) ||
+		errors.Is(err, xmlsplit.ErrTooLong) || errors.Is(err, xmlsplit.ErrTooDeep)
 }
 
 func (p *pump) read(b []byte) (int, error) {

@@ -23,6 +23,10 @@ func (s *session) relay(ctx context.Context) error {
 		src: server, dst: client, pending: s.toClient, count: &s.relayed.toClient,
 		scanner: xmlsplit.Scanner{Relay: true},
 	}
+	if s.transport.framed != nil {
+		toClient.whole = true
+		toClient.scanner.Limits.ElementBytes = s.front.limits.UpstreamElementBytes
+	}
 	s.transport.reader, s.toClient = nil, nil
 	fromClient.scanner.StartInside()
 	toClient.scanner.StartInside()

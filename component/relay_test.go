@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+
+	"xtokend/internal/fronttest"
 )
 
 // scriptedUpstream hands its end of each connection to a function of the test.
@@ -21,7 +23,7 @@ type scriptedUpstream struct {
 }
 
 func (u *scriptedUpstream) Open(ctx context.Context, _ jid.JID) (net.Conn, error) {
-	near, far, err := socketPair(ctx)
+	near, far, err := fronttest.SocketPair(ctx)
 	if err != nil {
 		return nil, err
 	}

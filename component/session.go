@@ -86,7 +86,7 @@ func (s *session) negotiate(ctx context.Context) error {
 		return err
 	}
 	s.front.streams.authenticated(s)
-	s.transport.reader.Reset()
+	s.transport.restart(s.front.limits.ElementBytes)
 	if err := s.openStream(); err != nil {
 		return err
 	}

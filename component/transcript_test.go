@@ -15,6 +15,7 @@ import (
 	"xtokend/auth"
 	"xtokend/auth/replay"
 	"xtokend/component/upstream"
+	"xtokend/internal/fronttest"
 	"xtokend/sasl"
 )
 
@@ -22,7 +23,7 @@ import (
 // transport. A file holds several:
 //
 //	== name of the dialogue
-//	over: tcp starttls tls      the transports; all three if absent
+//	over: tcp starttls          the transports; all if absent
 //	with: upstream=down         settings of the scene, see bend
 //	OPEN                        client sends a header, front answers with its features
 //	C: bytes of the client      a text/template: see dialogue.functions
@@ -58,7 +59,7 @@ func TestTranscripts(t *testing.T) {
 
 func parseTranscript(t testing.TB, body string) (over, with, lines []string) {
 	t.Helper()
-	over = []string{"tcp", "starttls", "tls"}
+	over = []string{"tcp", "starttls", "tls", "websocket"}
 	for line := range strings.Lines(body) {
 		line = strings.TrimRight(line, "\n")
 		if rest, ok := strings.CutPrefix(line, "over: "); ok {
@@ -102,7 +103,7 @@ func play(t *testing.T, transport string, with, lines []string) {
 		case "ANOTHER":
 			c = sc.dial(t, transport)
 		case "CUT":
-			sc.upstream.(*echoServer).last().Close()
+			sc.upstream.(*fronttest.Echo).Last().Close()
 		case "SHUTDOWN":
 			sc.shutdown(t)
 		case "C:":

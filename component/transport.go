@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"xtokend/internal/xmlsplit"
@@ -17,16 +18,26 @@ import (
 // called from others.
 type transport struct {
 	*boundedConn
-	reader    *xmlsplit.Reader // nil in the relay
-	depth     int              // of elements, at most
-	loopback  bool
-	secure    bool
-	directTLS *tls.Config // nil: begins in clear
+	reader   *xmlsplit.Reader // nil in the relay
+	depth    int              // of elements, at most
+	address  netip.Addr       // the client's
+	loopback bool
+	secure   bool
+	// One of these at most is set; none: TCP that begins in clear.
+	directTLS *tls.Config
+	framed    Conn
+	framing   string // its name
 }
 
 func newTransport(conn net.Conn, loopback bool, l Limits) *transport {
-	t := &transport{boundedConn: newBoundedConn(conn, l.WriteTimeout), loopback: loopback, depth: l.ElementDepth}
+	t := &transport{boundedConn: newBoundedConn(conn, l.WriteTimeout), address: addressOf(conn), loopback: loopback, depth: l.ElementDepth}
 	t.newReader()
+	return t
+}
+
+func newFramedTransport(conn Conn, c Client, l Limits) *transport {
+	t := newTransport(conn, c.Loopback, l)
+	t.address, t.secure, t.framed, t.framing = c.Address, c.Secure, conn, c.Transport
 	return t
 }
 
@@ -37,6 +48,10 @@ func (t *transport) newReader() {
 // name is what the log calls the transport.
 func (t *transport) name() string {
 	switch {
+	case t.framed != nil && t.secure:
+		return t.framing + "+tls"
+	case t.framed != nil:
+		return t.framing
 	case t.directTLS != nil:
 		return "tcp+tls"
 	case t.secure:
@@ -52,6 +67,14 @@ func (t *transport) next() (xmlsplit.Kind, []byte, error) {
 		if err != nil || kind != xmlsplit.Space {
 			return kind, unit, err
 		}
+	}
+}
+
+// restart expects a new stream, which may be relayed (RFC 6120 §6.4.6).
+func (t *transport) restart(elementBytes int) {
+	t.reader.Reset()
+	if t.framed != nil {
+		t.framed.Authenticated(elementBytes)
 	}
 }
 

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"net/http"
+
+	"xtokend/component"
+)
+
+// handler routes requests. An endpoint is found with and without a slash behind
+// it: sites have written both into their pages for years.
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, slash := range []string{"", "/{$}"} {
+		mux.HandleFunc("/xmpp-websocket"+slash, s.endpoint("websocket", "GET, OPTIONS", s.websocket))
+	}
+	mux.HandleFunc("/.well-known/host-meta", s.discovery.serveXRD)
+	mux.HandleFunc("/.well-known/host-meta.json", s.discovery.serveJRD)
+	mux.HandleFunc("/xtoken.js", s.endpoint("", "GET, HEAD, OPTIONS", s.xtokenJS))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this is an XMPP server: clients connect to /xmpp-websocket", http.StatusNotFound)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.recoverPanic()
+		if c := connectionOf(r); c.proxiesOnly && !s.isTrusted(addressOf(c.raw.RemoteAddr())) {
+			http.Error(w, "only the proxies in trusted_proxies may connect here without TLS", http.StatusForbidden)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// endpoint is for clients of XMPP: programs, and pages of allowed origins.
+func (s *Server) endpoint(transport, methods string, serve func(http.ResponseWriter, *http.Request, component.Client)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := s.client(r)
+		c.Transport = transport
+		if s.origins.share(w, r, c.Secure, methods) {
+			serve(w, r, c)
+		}
+	}
+}

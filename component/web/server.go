@@ -1,0 +1,182 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"xtokend/component"
+)
+
+const (
+	// headerTimeout bounds the reading of a request's header.
+	headerTimeout = 10 * time.Second
+	// idleTimeout bounds the time between two requests on one connection. It is
+	// longer than a BOSH client may stay away.
+	idleTimeout = 2 * time.Minute
+	// headerBytes bounds a request's header.
+	headerBytes = 16384
+	// streamsPerConnection bounds the simultaneous requests over HTTP/2.
+	streamsPerConnection = 100
+)
+
+// ErrClosed is returned by the methods that serve once Shutdown was called.
+var ErrClosed = http.ErrServerClosed
+
+// Domain is what pages are told of one of the front's domains.
+type Domain struct {
+	// Name is the domainpart, prepared (RFC 7622 §3.2).
+	Name string
+	// PublicURLs are the addresses of wss:// and https:// at which clients
+	// reach this server, for discovery (XEP-0156); none: nothing is said.
+	PublicURLs []string
+}
+
+// Limits bound what clients may use up. A zero field has the default that is
+// named beside it.
+type Limits struct {
+	ElementBytes    int           // from clients, after authentication; 262144
+	BOSHSessions    int           // 5000
+	BOSHBufferBytes int           // of one session, in each direction; 1048576
+	WriteTimeout    time.Duration // for one answer; 30 s
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	// Front serves the clients; it must be set.
+	Front *component.Front
+	// Domains are those of the front.
+	Domains []Domain
+	// TrustedProxies are believed about the client they connect for:
+	// X-Forwarded-For and X-Forwarded-Proto.
+	TrustedProxies []netip.Prefix
+	// AllowedOrigins are the origins (RFC 6454 §6.2) of pages that may connect;
+	// "*" is any. None: pages of the same origin alone.
+	AllowedOrigins []string
+	Limits         Limits
+	// TLS is for ServeTLS; nil: it cannot be used.
+	TLS *tls.Config
+	// Logger gets what the front does not log; nil discards.
+	Logger *slog.Logger
+	// Now tells BOSH sessions the time; nil means time.Now.
+	Now func() time.Time
+}
+
+// Server answers HTTP requests. Its methods may be called from any goroutine.
+type Server struct {
+	front     *component.Front
+	discovery *discovery
+	trusted   []netip.Prefix
+	origins   origins
+	limits    Limits
+	log       *slog.Logger
+	now       func() time.Time
+	panics    atomic.Int64
+	http      *http.Server
+}
+
+// New returns a Server that serves nothing yet. It returns an error if there is
+// no front, or if a public URL or an allowed origin is none.
+func New(c Config) (*Server, error) {
+	if c.Front == nil {
+		return nil, errors.New("web: a server needs a front")
+	}
+	s := &Server{front: c.Front, trusted: c.TrustedProxies, limits: c.Limits.withDefaults(), log: c.Logger, now: c.Now}
+	var err error
+	if s.discovery, err = newDiscovery(c.Domains); err != nil {
+		return nil, err
+	}
+	if s.origins, err = newOrigins(c.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.http = &http.Server{
+		Handler:                      s.handler(),
+		ReadHeaderTimeout:            headerTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               headerBytes,
+		DisableGeneralOptionsHandler: true,
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		ConnContext:                  withConnection,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	if c.TLS != nil {
+		s.http.TLSConfig = c.TLS.Clone()
+		s.http.TLSConfig.NextProtos = []string{"h2", "http/1.1"}
+	}
+	return s, nil
+}
+
+func (l Limits) withDefaults() Limits {
+	positive := func(v *int, def int) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	positive(&l.ElementBytes, 262144)
+	positive(&l.BOSHSessions, 5000)
+	positive(&l.BOSHBufferBytes, 1048576)
+	if l.WriteTimeout <= 0 {
+		l.WriteTimeout = 30 * time.Second
+	}
+	return l
+}
+
+// Serve answers requests in clear, whoever sends them: for listeners on
+// loopback, and beyond it where that is wanted although no token may be sent
+// that way. It blocks until the listener fails or Shutdown is called, and then
+// returns ErrClosed. The listener is closed.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+
+// ServeProxies is like Serve, and refuses all who are not trusted proxies.
+func (s *Server) ServeProxies(l net.Listener) error {
+	return s.http.Serve(proxyListener{l})
+}
+
+// ServeTLS answers requests over TLS. Otherwise it is like Serve. It returns an
+// error at once if the server was made without a TLS configuration.
+func (s *Server) ServeTLS(l net.Listener) error {
+	if s.http.TLSConfig == nil {
+		return errors.New("web: https needs a TLS configuration")
+	}
+	return s.http.ServeTLS(l, "", "")
+}
+
+// Shutdown stops accepting and returns when all requests are answered, or with
+// ctx's error. Call it after the front's own Shutdown, which ends the sessions
+// that requests wait for.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.http.Close()
+		return fmt.Errorf("web: requests are still unanswered: %w", err)
+	}
+	return nil
+}
+
+// Panics is the number of requests that a fault in the program has ended; each
+// left a line with its stack in the log.
+func (s *Server) Panics() int64 { return s.panics.Load() }
+
+// recoverPanic must be deferred directly by a handler.
+func (s *Server) recoverPanic() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	s.panics.Add(1)
+	s.log.Error("a fault in the program ended a request; please report it", "panic", v, "stack", string(debug.Stack()))
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,209 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"xtokend/component"
+	"xtokend/internal/element"
+	"xtokend/internal/framing"
+	"xtokend/internal/xmlsplit"
+)
+
+const (
+	subprotocol = "xmpp" // RFC 7395 §3.1
+	// negotiationElementBytes bounds a message before authentication.
+	negotiationElementBytes = 16384
+	// messageBufferBytes is how much of a buffer is kept between two messages.
+	messageBufferBytes = 1024
+	// closeTimeout bounds the closing handshake (RFC 6455 §7.1.2).
+	closeTimeout = 3 * time.Second
+)
+
+// websocket upgrades the request and hands the connection to the front.
+func (s *Server) websocket(w http.ResponseWriter, r *http.Request, c component.Client) {
+	// Without the subprotocol browsers close, and others do not know the framing.
+	if !offers(r.Header, subprotocol) {
+		http.Error(w, "this is an XMPP server: ask for the WebSocket subprotocol \"xmpp\" (RFC 7395)", http.StatusBadRequest)
+		return
+	}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{subprotocol},
+		InsecureSkipVerify: true, // the origin is checked already
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		s.log.Debug("no WebSocket", "address", c.Address.String(), "error", err)
+		return
+	}
+	ws.SetReadLimit(-1) // Read has its own, which is told to the client
+	s.front.ServeStream(&wsConn{ws: ws, Conn: connectionOf(r).raw, limit: negotiationElementBytes, header: true}, c)
+}
+
+// wsConn is a WebSocket in plain stream form. Reads and writes are on the
+// WebSocket; deadlines and addresses are those of the connection beneath it.
+type wsConn struct {
+	net.Conn
+	ws *websocket.Conn
+
+	// Of the reading side.
+	buf           []byte
+	unread        []byte // of the unit that was read last
+	limit         int    // of a message
+	authenticated bool
+	header        bool // <open/> comes next
+	ended         bool // <close/> was read
+
+	// Of the writing side.
+	scanner xmlsplit.Scanner
+	sent    element.Header // ours
+	out     []byte
+}
+
+// Authenticated implements component.Conn.
+func (c *wsConn) Authenticated(elementBytes int) {
+	c.limit, c.authenticated, c.header = elementBytes, true, true
+	c.scanner.Reset()
+}
+
+// Read implements component.Conn.
+func (c *wsConn) Read(p []byte) (int, error) {
+	for len(c.unread) == 0 {
+		if cap(c.buf) > messageBufferBytes {
+			c.buf = nil
+		}
+		if c.ended {
+			return 0, io.EOF
+		}
+		if err := c.readMessage(); err != nil {
+			return 0, err
+		}
+		if err := c.readUnit(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.unread)
+	c.unread = c.unread[n:]
+	return n, nil
+}
+
+// readMessage reads one message into buf.
+func (c *wsConn) readMessage() error {
+	kind, r, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return readError(err)
+	}
+	if kind != websocket.MessageText { // RFC 7395 §3.2
+		return xmlsplit.ErrNotWellFormed
+	}
+	c.buf = c.buf[:0]
+	for {
+		if len(c.buf) == cap(c.buf) {
+			grown := make([]byte, len(c.buf), min(max(2*cap(c.buf), messageBufferBytes), c.limit+1))
+			copy(grown, c.buf)
+			c.buf = grown
+		}
+		n, err := r.Read(c.buf[len(c.buf):cap(c.buf)])
+		c.buf = c.buf[:len(c.buf)+n]
+		switch {
+		case len(c.buf) > c.limit:
+			return xmlsplit.ErrTooLong
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return readError(err)
+		}
+	}
+}
+
+// readError is io.EOF unless a deadline has passed: a close frame without a
+// <close/> before it, as browsers send when a page goes away, says no more than
+// a broken connection (RFC 7395 §3.6.1).
+func readError(err error) error {
+	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+		return err
+	}
+	return io.EOF
+}
+
+// readUnit turns the message in buf into a unit. A message of white space alone
+// is none.
+func (c *wsConn) readUnit() error {
+	kind, err := oneUnit(c.buf, xmlsplit.Scanner{
+		Relay: c.authenticated, Limits: xmlsplit.Limits{ElementBytes: c.limit}})
+	if err != nil || kind == xmlsplit.Space {
+		return err
+	}
+	if root := rootName(c.buf); !c.header && root != "open" && root != "close" {
+		c.unread = c.buf
+		return nil
+	}
+	e, err := element.Parse(c.buf, element.Header{})
+	if err != nil {
+		return xmlsplit.ErrNotWellFormed
+	}
+	switch {
+	case e.Name.Space == nsFraming && e.Name.Local == "close":
+		c.ended = true
+		c.unread = []byte("</stream:stream>")
+	case c.header:
+		c.header = false
+		c.unread = streamHeader(e)
+	case e.Name.Space == nsFraming:
+		return xmlsplit.ErrNotWellFormed
+	default: // a stanza that is called so
+		c.unread = c.buf
+	}
+	return nil
+}
+
+// Write implements component.Conn: each unit in a message of its own.
+func (c *wsConn) Write(p []byte) (int, error) {
+	c.scanner.Relay = true
+	for off := 0; off < len(p); {
+		n, kind, err := c.scanner.Scan(p[off:])
+		if err != nil {
+			return off, err
+		}
+		unit := p[off : off+n]
+		switch kind {
+		case xmlsplit.Space:
+			off += n
+			continue
+		case xmlsplit.None:
+			return off, errors.New("web: a write that is not of whole units")
+		case xmlsplit.Header:
+			if c.sent, err = element.ParseHeader(unit); err != nil {
+				return off, err
+			}
+			c.out = appendOpen(c.out[:0], c.sent)
+		case xmlsplit.End:
+			c.out = append(c.out[:0], closeElement...)
+		case xmlsplit.Element:
+			c.out = framing.Qualify(c.out[:0], unit, c.sent)
+		}
+		if err := c.ws.Write(context.Background(), websocket.MessageText, c.out); err != nil {
+			return off, err
+		}
+		off += n
+	}
+	if cap(c.out) > messageBufferBytes {
+		c.out = nil
+	}
+	return len(p), nil
+}
+
+// CloseWrite implements component.Conn by the closing handshake.
+func (c *wsConn) CloseWrite() error {
+	c.Conn.SetReadDeadline(time.Now().Add(closeTimeout))
+	return c.ws.Close(websocket.StatusNormalClosure, "")
+}
+
+// Close drops the connection.
+func (c *wsConn) Close() error { return c.ws.CloseNow() }
