@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"slices"
 	"time"
 
 	"golang.org/x/net/idna"
@@ -65,7 +66,7 @@ func (l *loader) pem(key, path string) []byte {
 }
 
 // certificateNames warns of a certificate that clients will not accept.
-func (l *loader) certificateNames(t *TLS, domains []Domain) {
+func (l *loader) certificateNames(t *TLS, cfg *Config) {
 	leaf := t.Pair.Leaf
 	if leaf == nil {
 		return
@@ -78,7 +79,12 @@ func (l *loader) certificateNames(t *TLS, domains []Domain) {
 	case leaf.NotAfter.Sub(l.Now) < expiresSoon:
 		l.warn("tls.certificate", "renew it", "expires on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
-	for _, d := range domains {
+	// XMPP clients look for the domain (below); browsers look for the name that
+	// their page gives, which need not be among the settings.
+	if !slices.ContainsFunc(cfg.Listeners, func(l Listener) bool { return !l.IsWeb() }) {
+		return
+	}
+	for _, d := range cfg.Domains {
 		if d.Name == "" {
 			continue
 		}

@@ -24,8 +24,14 @@ type Config struct {
 	Path string
 	// Listeners are one or more, no two of one address.
 	Listeners []Listener
+	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto are
+	// believed.
+	TrustedProxies []netip.Prefix
+	// AllowedOrigins are serialized origins (RFC 6454 §6.2) in their normal form,
+	// or "*" alone. None: pages of the same origin.
+	AllowedOrigins []string
 	// TLS is nil if the file has no [tls]. Then every listener is xmpp:// on
-	// loopback.
+	// loopback, or http:// or http+insecure://.
 	TLS *TLS
 	// Domains are one or more, no two of one name.
 	Domains []Domain
@@ -46,6 +52,14 @@ const (
 	XMPP Scheme = "xmpp"
 	// XMPPS is direct TLS (XEP-0368).
 	XMPPS Scheme = "xmpps"
+	// HTTP is WebSocket (RFC 7395) and BOSH (XEP-0124, XEP-0206) in clear: on
+	// loopback, or for the trusted proxies alone.
+	HTTP Scheme = "http"
+	// HTTPS is the same over TLS.
+	HTTPS Scheme = "https"
+	// HTTPInsecure is HTTP for anybody. Nobody can log in over it, but through a
+	// trusted proxy that was reached over TLS.
+	HTTPInsecure Scheme = "http+insecure"
 )
 
 // Listener is one address on which clients are served.
@@ -53,6 +67,11 @@ type Listener struct {
 	Scheme   Scheme
 	Address  netip.AddrPort // port 0: any free port
 	Loopback bool           // Address is in 127.0.0.0/8 or is ::1
+}
+
+// IsWeb reports whether l is for browsers: for WebSocket and BOSH.
+func (l Listener) IsWeb() bool {
+	return l.Scheme == HTTP || l.Scheme == HTTPS || l.Scheme == HTTPInsecure
 }
 
 // String returns the listener as the settings write it, "xmpp://[::]:5222".
@@ -78,6 +97,9 @@ type Domain struct {
 	Skew           int
 	FoldCase       bool
 	IssuerTimezone *time.Location
+	// PublicURLs are wss:// and https:// addresses of WebSocket and BOSH, for
+	// host-meta (XEP-0156). None: there is no host-meta.
+	PublicURLs []string
 	// Keys are one or more, in the file's order: new tokens are signed with the
 	// first that has not ended. Empty unless Options.Need has Keys.
 	Keys   []Key
@@ -173,6 +195,12 @@ type Limits struct {
 	// ElementBytes and ElementDepth bound one element from a client (RFC 6120
 	// §13.12).
 	ElementBytes, ElementDepth int
+	// UpstreamElementBytes bounds one element from the server where it must be
+	// whole: on the way to WebSocket and BOSH.
+	UpstreamElementBytes int
+	// BOSHSessions are open at a time; BOSHBufferBytes bound what one of them
+	// holds for its client.
+	BOSHSessions, BOSHBufferBytes int
 	// NegotiationTimeout bounds the time to the end of authentication,
 	// WriteTimeout each write to a client.
 	NegotiationTimeout, WriteTimeout time.Duration

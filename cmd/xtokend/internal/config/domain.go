@@ -72,6 +72,7 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 		l.warn(key+".fold_case", "", "is safe only where the site forbids user ids that differ in case alone")
 	}
 	oneOf(l, key+".upstream", raw.Upstream, "server", "server")
+	d.PublicURLs = l.publicURLs(key+".public_urls", raw.PublicURLs)
 	// Without a server its secrets are not missing.
 	if raw.Upstream.got != "host" {
 		d.Component = l.component(key+".component", raw.Component)

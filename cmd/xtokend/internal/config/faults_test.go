@@ -58,6 +58,33 @@ var faultCases = []struct {
 	{"xmpp beyond loopback without TLS", []string{`127.0.0.1:5222`, `[::]:5222`}, "listen[0]", "needs a certificate", "[tls]"},
 	{"xmpps without TLS", []string{`xmpp://`, `xmpps://`}, "listen[0]", "needs a certificate", "[tls]"},
 
+	{"https without TLS", []string{`xmpp://`, `https://`}, "listen[0]", "https://127.0.0.1:5222 needs a certificate", "[tls]"},
+	{"http beyond loopback", []string{`xmpp://127.0.0.1`, `http://192.0.2.1`}, "listen[0]", "http://192.0.2.1:5222 is not encrypted, and no proxy beyond loopback is trusted", "trusted_proxies"},
+	{"http on every address", []string{`xmpp://127.0.0.1`, `http://[::]`}, "listen[0]", "is not encrypted", "http+insecure://"},
+	{"http beyond loopback, proxies on loopback", []string{`["xmpp://127.0.0.1:5222"]`, "[\"http://0.0.0.0:5280\"]\ntrusted_proxies = ['127.0.0.0/8', '::1']"}, "listen[0]", "no proxy beyond loopback", "https://"},
+	{"http and xmpp on one port", []string{`["xmpp://127.0.0.1:5222"]`, `["xmpp://127.0.0.1:5222", "http://127.0.0.1:5222"]`}, "listen[1]", "listed twice", ""},
+
+	{"proxy with a name", []string{`[[domain]]`, "trusted_proxies = ['proxy.example']\n[[domain]]"}, "trusted_proxies[0]", "is neither an IP address nor a prefix", "10.0.0.0/8"},
+	{"proxy with a port", []string{`[[domain]]`, "trusted_proxies = ['192.0.2.1:80']\n[[domain]]"}, "trusted_proxies[0]", "is neither an IP address nor a prefix", "192.0.2.1"},
+	{"proxy with a zone", []string{`[[domain]]`, "trusted_proxies = ['::1', 'fe80::1%eth0']\n[[domain]]"}, "trusted_proxies[1]", "is neither an IP address nor a prefix", ""},
+	{"prefix that is too long", []string{`[[domain]]`, "trusted_proxies = ['192.0.2.0/33']\n[[domain]]"}, "trusted_proxies[0]", "is neither an IP address nor a prefix", ""},
+	{"prefix with more bits", []string{`[[domain]]`, "trusted_proxies = ['192.0.2.1/24']\n[[domain]]"}, "trusted_proxies[0]", "more bits set than the prefix is long", `"192.0.2.0/24", or "192.0.2.1"`},
+	{"prefix of IPv4 in IPv6", []string{`[[domain]]`, "trusted_proxies = ['::ffff:192.0.2.0/120']\n[[domain]]"}, "trusted_proxies[0]", "IPv4 addresses written as IPv6", "IPv4"},
+
+	{"origin without a scheme", []string{`[[domain]]`, "allowed_origins = ['www.example.org']\n[[domain]]"}, "allowed_origins[0]", "is not an origin", "https://www.example.org"},
+	{"origin with a path", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org/']\n[[domain]]"}, "allowed_origins[0]", "has more than scheme, host and port", "https://www.example.org"},
+	{"origin of nothing", []string{`[[domain]]`, "allowed_origins = ['null']\n[[domain]]"}, "allowed_origins[0]", "tells none of them apart", ""},
+	{"origin with a wildcard", []string{`[[domain]]`, "allowed_origins = ['https://*.example.org']\n[[domain]]"}, "allowed_origins[0]", "has a wildcard", ""},
+	{"origin with a bad port", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org:65536']\n[[domain]]"}, "allowed_origins[0]", "has no valid port", ""},
+	{"origin twice", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org', 'HTTPS://www.example.org:443']\n[[domain]]"}, "allowed_origins[1]", `"https://www.example.org" is listed twice`, ""},
+	{"any origin, and one", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org', '*']\n[[domain]]"}, "allowed_origins[1]", "is any origin", "leave"},
+
+	{"public URL in clear", []string{`name =`, "public_urls = ['ws://chat.example.org/xmpp-websocket']\nname ="}, "domain[0].public_urls[0]", "is not encrypted", "wss://"},
+	{"public URL of something else", []string{`name =`, "public_urls = ['xmpps://chat.example.org']\nname ="}, "domain[0].public_urls[0]", "neither of WebSocket nor of BOSH", "https://"},
+	{"public URL without a scheme", []string{`name =`, "public_urls = ['wss://chat.example.org/', '/http-bind']\nname ="}, "domain[0].public_urls[1]", "is not an absolute URL", "https://"},
+	{"public URL with a fragment", []string{`name =`, "public_urls = ['https://chat.example.org/http-bind#']\nname ="}, "domain[0].public_urls[0]", "has a user or a fragment", ""},
+	{"public URL twice", []string{`name =`, "public_urls = ['wss://chat.example.org/', 'wss://chat.example.org/']\nname ="}, "domain[0].public_urls[1]", "is listed twice", ""},
+
 	{"certificate without a key", []string{`[log]`, "[tls]\ncertificate = 'c.pem'"}, "tls.key", "is missing", "privkey.pem"},
 	{"key without a certificate", []string{`[log]`, "[tls]\nkey = 'k.pem'"}, "tls.certificate", "is missing", "fullchain.pem"},
 
@@ -118,6 +145,9 @@ var faultCases = []struct {
 	{"memory store with a path", []string{`path =`, "store = 'memory'\npath ="}, "replay.path", "has no effect", "leave it out"},
 
 	{"small element", []string{`[limits]`, "[limits]\nelement_bytes = 9999"}, "limits.element_bytes", "9999 is out of bounds: from 10000", ""},
+	{"small element from the server", []string{`[limits]`, "[limits]\nupstream_element_bytes = 9999"}, "limits.upstream_element_bytes", "9999 is out of bounds: from 10000", ""},
+	{"no BOSH session", []string{`[limits]`, "[limits]\nbosh_sessions = 0"}, "limits.bosh_sessions", "0 is out of bounds: from 1", ""},
+	{"small BOSH buffer", []string{`[limits]`, "[limits]\nbosh_buffer_bytes = 9999"}, "limits.bosh_buffer_bytes", "9999 is out of bounds: from 10000", ""},
 	{"no attempt", []string{`[limits]`, "[limits]\nauth_attempts = 0"}, "limits.auth_attempts", "0 is out of bounds: from 1", ""},
 	{"long prefix", []string{`[limits]`, "[limits]\nipv6_prefix = 129"}, "limits.ipv6_prefix", "129 is out of bounds: from 1 to 128", ""},
 	{"timeout without a unit", []string{`[limits]`, "[limits]\nwrite_timeout = '30'"}, "limits.write_timeout", "is not a length of time", `"30s"`},
@@ -154,13 +184,7 @@ func TestNotYet(t *testing.T) {
 	}{
 		"admin":                        {[]string{`listen`, "admin = 'unix:/run/a'\nlisten"}, "admin"},
 		"metrics":                      {[]string{`listen`, "metrics = '127.0.0.1:5290'\nlisten"}, "metrics"},
-		"trusted_proxies":              {[]string{`listen`, "trusted_proxies = []\nlisten"}, "trusted_proxies"},
-		"allowed_origins":              {[]string{`listen`, "allowed_origins = []\nlisten"}, "allowed_origins"},
-		"http":                         {[]string{`xmpp://`, `http://`}, "listen[0]"},
-		"https":                        {[]string{`xmpp://`, `https://`}, "listen[0]"},
-		"http+insecure":                {[]string{`xmpp://`, `http+insecure://`}, "listen[0]"},
 		"admins":                       {[]string{`name =`, "admins = []\nname ="}, "domain[0].admins"},
-		"public_urls":                  {[]string{`name =`, "public_urls = []\nname ="}, "domain[0].public_urls"},
 		"upstream host":                {[]string{`name =`, "upstream = 'host'\nname ="}, "domain[0].upstream"},
 		"host":                         {[]string{`[replay]`, "[domain.host]\npath = 'x'\n[replay]"}, "domain[0].host"},
 		"account_secret_previous_file": {[]string{`addresses`, "account_secret_previous_file = 'x'\naddresses"}, "domain[0].server.account_secret_previous_file"},
@@ -170,9 +194,6 @@ func TestNotYet(t *testing.T) {
 		"redis password_file":          {[]string{`path =`, "password_file = 'x'\npath ="}, "replay.password_file"},
 		"redis ca_file":                {[]string{`path =`, "ca_file = 'x'\npath ="}, "replay.ca_file"},
 		"redis sentinel":               {[]string{`path =`, "sentinel = 'x'\npath ="}, "replay.sentinel"},
-		"upstream_element_bytes":       {[]string{`[limits]`, "[limits]\nupstream_element_bytes = 1"}, "limits.upstream_element_bytes"},
-		"bosh_sessions":                {[]string{`[limits]`, "[limits]\nbosh_sessions = 1"}, "limits.bosh_sessions"},
-		"bosh_buffer_bytes":            {[]string{`[limits]`, "[limits]\nbosh_buffer_bytes = 1"}, "limits.bosh_buffer_bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(write(t, edit(t, good, c.edit...)), everything())
@@ -190,7 +211,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`name = "example.org"`, "name = 7\nskew = 99",
 		seed, "!", tokenSecret, "é",
 		accountSecret, "short",
-		`[limits]`, "[limits]\nstreams = 0\ncolour = 1\nbosh_sessions = 1",
+		`[limits]`, "[limits]\nstreams = 0\ncolour = 1\nbosh_sessions = 0",
 		`[log]`, "[log]\nlevel = 'loud'")
 	_, err := config.Load(write(t, text), everything())
 	got := map[string]bool{}

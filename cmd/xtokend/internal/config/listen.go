@@ -4,13 +4,14 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 )
 
 var defaultListen = []string{"xmpp://[::]:5222", "xmpps://[::]:5223"}
 
 // listeners reads listen. Port 0 may be listed more than once: each is another.
-func (l *loader) listeners(raw *rawFile) []Listener {
+func (l *loader) listeners(raw *rawFile, proxies []netip.Prefix) []Listener {
 	uris := get(l, "listen", raw.Listen, defaultListen)
 	if len(uris) == 0 {
 		l.fault("listen", `write listen = ["xmpp://[::]:5222"], say`, "is empty")
@@ -30,6 +31,9 @@ func (l *loader) listeners(raw *rawFile) []Listener {
 		if raw.TLS == nil {
 			l.needsTLS(key, listener)
 		}
+		if !listener.Loopback {
+			l.inClear(key, listener, proxies)
+		}
 		listeners = append(listeners, listener)
 	}
 	return listeners
@@ -40,26 +44,40 @@ func (l *loader) listeners(raw *rawFile) []Listener {
 func (l *loader) needsTLS(key string, listener Listener) {
 	const hint = "add [tls] with certificate and key"
 	switch {
-	case listener.Scheme == XMPPS:
+	case listener.Scheme == XMPPS || listener.Scheme == HTTPS:
 		l.fault(key, hint, "%s needs a certificate", listener)
-	case !listener.Loopback:
+	case listener.Scheme == XMPP && !listener.Loopback:
 		l.fault(key, hint+", or listen on 127.0.0.1 or [::1] only", "%s needs a certificate: beyond loopback STARTTLS is required", listener)
+	}
+}
+
+// inClear reports HTTP without TLS beyond loopback, unless it is for proxies
+// alone, each of which can say how its own client has come.
+func (l *loader) inClear(key string, listener Listener, proxies []netip.Prefix) {
+	beyond := func(p netip.Prefix) bool { return !p.Addr().IsLoopback() }
+	switch {
+	case listener.Scheme == HTTPInsecure:
+		l.warn(key, "use https://, or http:// on 127.0.0.1 or [::1] behind a proxy that ends TLS",
+			"%s is not encrypted: no login is offered over it, but to clients that a trusted proxy has served over TLS", listener)
+	case listener.Scheme == HTTP && !slices.ContainsFunc(proxies, beyond):
+		l.fault(key, "use https://; or name the proxy that ends TLS in trusted_proxies, then it alone is answered; or write http+insecure://, over which no login is offered",
+			"%s is not encrypted, and no proxy beyond loopback is trusted", listener)
 	}
 }
 
 // listener parses one address to listen on.
 func (l *loader) listener(key, uri string) (Listener, bool) {
-	const example = `write "xmpp://[::]:5222" or "xmpps://192.0.2.1:5223", say`
+	const example = `write "xmpp://[::]:5222", "xmpps://192.0.2.1:5223", "https://[::]:5281" or "http://127.0.0.1:5280", say`
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" {
 		l.fault(key, example, "%q is not an address to listen on", uri)
 		return Listener{}, false
 	}
 	scheme := Scheme(u.Scheme)
-	if scheme != XMPP && scheme != XMPPS {
-		if !l.isLater(key, u.Scheme) {
-			l.fault(key, example, "%q is not a scheme to listen with", u.Scheme)
-		}
+	switch scheme {
+	case XMPP, XMPPS, HTTP, HTTPS, HTTPInsecure:
+	default:
+		l.fault(key, example, "%q is not a scheme to listen with", u.Scheme)
 		return Listener{}, false
 	}
 	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {

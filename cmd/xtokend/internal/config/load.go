@@ -57,14 +57,16 @@ type loader struct {
 // build turns the raw file into cfg. It goes on after a fault, so that all are
 // found.
 func (l *loader) build(cfg *Config, raw *rawFile) {
-	cfg.Listeners = l.listeners(raw)
+	cfg.TrustedProxies = l.trustedProxies(raw.TrustedProxies)
+	cfg.AllowedOrigins = l.allowedOrigins(raw.AllowedOrigins)
+	cfg.Listeners = l.listeners(raw, cfg.TrustedProxies)
 	cfg.TLS = l.certificate(raw.TLS)
 	cfg.Domains = l.domains(raw.Domain)
 	cfg.Replay = l.replay(raw.Replay)
 	cfg.Limits = l.limits(raw.Limits)
 	cfg.Log = l.log(raw.Log)
 	if cfg.TLS != nil && l.Need&Certificate != 0 {
-		l.certificateNames(cfg.TLS, cfg.Domains)
+		l.certificateNames(cfg.TLS, cfg)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 var compare = cmp.Options{
 	cmpopts.IgnoreTypes(config.Secret{}),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 	cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
 	cmpopts.IgnoreFields(config.Domain{}, "Keys"),
 	cmpopts.IgnoreFields(config.TLS{}, "Pair"),
@@ -36,8 +37,9 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("warnings: %v", got.Warnings)
 	}
 	want := config.Config{
-		Path:      path,
-		Listeners: []config.Listener{{Scheme: config.XMPP, Address: netip.MustParseAddrPort("127.0.0.1:5222"), Loopback: true}},
+		Path:           path,
+		Listeners:      []config.Listener{{Scheme: config.XMPP, Address: netip.MustParseAddrPort("127.0.0.1:5222"), Loopback: true}},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
 		Domains: []config.Domain{{
 			Name:       "example.org",
 			Mechanisms: []string{"X-TOKEN", "HMAC", "PLAIN"},
@@ -51,7 +53,8 @@ func TestDefaults(t *testing.T) {
 		Replay: config.Replay{Store: config.ReplayFile, Path: filepath.Join(filepath.Dir(path), "replay.db")},
 		Limits: config.Limits{
 			AuthAttempts: 3, FailedPerMinutePerAddress: 120, IPv6Prefix: 64, Streams: 20000, Unauthenticated: 1000,
-			ElementBytes: 262144, ElementDepth: 64, NegotiationTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+			ElementBytes: 262144, ElementDepth: 64, UpstreamElementBytes: 1048576, BOSHSessions: 5000, BOSHBufferBytes: 1048576,
+			NegotiationTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		},
 		Log: config.Log{Level: slog.LevelInfo, Format: config.LogText},
 	}
@@ -67,7 +70,10 @@ func TestDefaults(t *testing.T) {
 func TestEveryValue(t *testing.T) {
 	dir := t.TempDir()
 	writePair(t, dir, now.Add(-time.Hour), now.AddDate(0, 3, 0), "xn--mnchen-3ya.example", "chat.example.net")
-	text := `listen = ["xmpp://[::]:5222", "xmpps://192.0.2.1:5223", "xmpp://[::1]:0"]
+	text := `listen = ["xmpp://[::]:5222", "xmpps://192.0.2.1:5223", "xmpp://[::1]:0",
+	"https://[::]:5281", "http://127.0.0.1:5280", "http://192.0.2.1:5280", "http+insecure://127.0.0.1:5282"]
+trusted_proxies = ["::1", "::ffff:192.0.2.7", "2001:db8::/32"]
+allowed_origins = ["https://www.example.org", "HTTP://München.example:80", "https://[2001:DB8::0]:8443"]
 [tls]
 certificate = "fullchain.pem"
 key = "privkey.pem"
@@ -78,6 +84,7 @@ skew = 0
 fold_case = true
 issuer_timezone = "Europe/Amsterdam"
 upstream = "server"
+public_urls = ["wss://chat.example.org/xmpp-websocket", "https://chat.example.org:8443/http-bind?a=b"]
 [[domain.key]]
 otp_seed = "` + seed + `"
 token_secret = "` + tokenSecret + `"
@@ -120,6 +127,9 @@ streams_per_address = 2
 unauthenticated = 1
 element_bytes = 10000
 element_depth = 16
+upstream_element_bytes = 10001
+bosh_sessions = 2
+bosh_buffer_bytes = 10002
 negotiation_timeout = "1s"
 write_timeout = "10m"
 [log]
@@ -144,10 +154,17 @@ format = "json"
 			{Scheme: config.XMPP, Address: netip.MustParseAddrPort("[::]:5222")},
 			{Scheme: config.XMPPS, Address: netip.MustParseAddrPort("192.0.2.1:5223")},
 			{Scheme: config.XMPP, Address: netip.MustParseAddrPort("[::1]:0"), Loopback: true},
+			{Scheme: config.HTTPS, Address: netip.MustParseAddrPort("[::]:5281")},
+			{Scheme: config.HTTP, Address: netip.MustParseAddrPort("127.0.0.1:5280"), Loopback: true},
+			{Scheme: config.HTTP, Address: netip.MustParseAddrPort("192.0.2.1:5280")},
+			{Scheme: config.HTTPInsecure, Address: netip.MustParseAddrPort("127.0.0.1:5282"), Loopback: true},
 		},
-		TLS: &config.TLS{CertificatePath: filepath.Join(dir, "fullchain.pem"), KeyPath: filepath.Join(dir, "privkey.pem")},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
+		AllowedOrigins: []string{"https://www.example.org", "http://xn--mnchen-3ya.example", "https://[2001:db8::]:8443"},
+		TLS:            &config.TLS{CertificatePath: filepath.Join(dir, "fullchain.pem"), KeyPath: filepath.Join(dir, "privkey.pem")},
 		Domains: []config.Domain{{
 			Name: "münchen.example", Mechanisms: []string{"PLAIN"}, FoldCase: true, IssuerTimezone: amsterdam,
+			PublicURLs: []string{"wss://chat.example.org/xmpp-websocket", "https://chat.example.org:8443/http-bind?a=b"},
 			Server: config.Server{
 				Addresses: []string{"xmpp.internal:5322", "[2001:db8::1]:5322"}, TLS: config.STARTTLS,
 				CAFile: filepath.Join(dir, "fullchain.pem"), ServerName: "xmpp.internal",
@@ -164,7 +181,8 @@ format = "json"
 		Replay: config.Replay{Store: config.ReplayMemory},
 		Limits: config.Limits{
 			AuthAttempts: 1, FailedPerMinutePerUser: 7, IPv6Prefix: 56, Streams: 1, StreamsPerAddress: 2, Unauthenticated: 1,
-			ElementBytes: 10000, ElementDepth: 16, NegotiationTimeout: time.Second, WriteTimeout: 10 * time.Minute,
+			ElementBytes: 10000, ElementDepth: 16, UpstreamElementBytes: 10001, BOSHSessions: 2, BOSHBufferBytes: 10002,
+			NegotiationTimeout: time.Second, WriteTimeout: 10 * time.Minute,
 		},
 		Log: config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
 	}

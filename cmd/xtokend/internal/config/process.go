@@ -52,6 +52,9 @@ func (l *loader) limits(raw rawLimits) Limits {
 		Unauthenticated:           number("unauthenticated", raw.Unauthenticated, 1000, 1, maxCount),
 		ElementBytes:              number("element_bytes", raw.ElementBytes, 262144, minElementBytes, maxElementBytes),
 		ElementDepth:              number("element_depth", raw.ElementDepth, 64, 16, 10000),
+		UpstreamElementBytes:      number("upstream_element_bytes", raw.UpstreamElementBytes, 1<<20, minElementBytes, maxElementBytes),
+		BOSHSessions:              number("bosh_sessions", raw.BOSHSessions, 5000, 1, maxCount),
+		BOSHBufferBytes:           number("bosh_buffer_bytes", raw.BOSHBufferBytes, 1<<20, minElementBytes, maxElementBytes),
 		NegotiationTimeout:        l.timeout("limits.negotiation_timeout", raw.NegotiationTimeout, 30*time.Second),
 		WriteTimeout:              l.timeout("limits.write_timeout", raw.WriteTimeout, 30*time.Second),
 	}

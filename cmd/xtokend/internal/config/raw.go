@@ -6,12 +6,14 @@ import "time"
 // Fields are exported because the TOML decoder writes them.
 
 type rawFile struct {
-	Listen value[[]string] `toml:"listen"`
-	TLS    *rawTLS         `toml:"tls"`
-	Domain []rawDomain     `toml:"domain"`
-	Replay rawReplay       `toml:"replay"`
-	Limits rawLimits       `toml:"limits"`
-	Log    rawLog          `toml:"log"`
+	Listen         value[[]string] `toml:"listen"`
+	TrustedProxies value[[]string] `toml:"trusted_proxies"`
+	AllowedOrigins value[[]string] `toml:"allowed_origins"`
+	TLS            *rawTLS         `toml:"tls"`
+	Domain         []rawDomain     `toml:"domain"`
+	Replay         rawReplay       `toml:"replay"`
+	Limits         rawLimits       `toml:"limits"`
+	Log            rawLog          `toml:"log"`
 }
 
 type rawTLS struct {
@@ -26,6 +28,7 @@ type rawDomain struct {
 	FoldCase       value[bool]     `toml:"fold_case"`
 	IssuerTimezone value[string]   `toml:"issuer_timezone"`
 	Upstream       value[string]   `toml:"upstream"`
+	PublicURLs     value[[]string] `toml:"public_urls"`
 	Key            []rawKey        `toml:"key"`
 	Server         rawServer       `toml:"server"`
 	Component      *rawComponent   `toml:"component"`
@@ -74,6 +77,9 @@ type rawLimits struct {
 	Unauthenticated           value[int64]  `toml:"unauthenticated"`
 	ElementBytes              value[int64]  `toml:"element_bytes"`
 	ElementDepth              value[int64]  `toml:"element_depth"`
+	UpstreamElementBytes      value[int64]  `toml:"upstream_element_bytes"`
+	BOSHSessions              value[int64]  `toml:"bosh_sessions"`
+	BOSHBufferBytes           value[int64]  `toml:"bosh_buffer_bytes"`
 	NegotiationTimeout        value[string] `toml:"negotiation_timeout"`
 	WriteTimeout              value[string] `toml:"write_timeout"`
 }

@@ -43,20 +43,13 @@ func makeSchema(s map[string]kind, place string, t reflect.Type) map[string]kind
 }
 
 // later lists what belongs to parts of xtokend that this version does not have:
-// keys by their path without indexes, or one value of a key (for listen, the
-// scheme). They are refused, not ignored, each with what the part is.
+// keys by their path without indexes, or one value of a key. They are refused,
+// not ignored, each with what the part is.
 var later = map[string]string{
-	"admin":           "the admin socket",
-	"metrics":         "the metrics listener",
-	"trusted_proxies": "trusted proxies",
-	"allowed_origins": "WebSocket and BOSH",
-
-	"listen=http":          "WebSocket and BOSH",
-	"listen=https":         "WebSocket and BOSH",
-	"listen=http+insecure": "WebSocket and BOSH",
+	"admin":   "the admin socket",
+	"metrics": "the metrics listener",
 
 	"domain.admins":        "ad-hoc commands for administrators",
-	"domain.public_urls":   "discovery of WebSocket and BOSH addresses",
 	"domain.host":          "the built-in host",
 	"domain.upstream=host": "the built-in host",
 
@@ -69,10 +62,6 @@ var later = map[string]string{
 	"replay.password_file": "the Redis replay store",
 	"replay.ca_file":       "the Redis replay store",
 	"replay.sentinel":      "the Redis replay store",
-
-	"limits.upstream_element_bytes": "WebSocket and BOSH",
-	"limits.bosh_sessions":          "BOSH",
-	"limits.bosh_buffer_bytes":      "BOSH",
 }
 
 // isLater reports a key, or with a value that value of it, as a fault if it is

@@ -36,6 +36,8 @@ func TestWarnings(t *testing.T) {
 		{"takeover", []string{`addresses`, "takeover = true\naddresses"}, "domain[0].server.takeover", "is replaced"},
 		{"weak component secret", []string{linkSecret, "hunter2"}, "domain[0].component.secret", "7 characters"},
 		{"shortest good token secret, weak component secret", []string{tokenSecret, "sixteen-letters.", linkSecret, "hunter2"}, "domain[0].component.secret", "7 characters"},
+		{"http+insecure", []string{`xmpp://127.0.0.1`, `http+insecure://[::]`}, "listen[0]", "http+insecure://[::]:5222 is not encrypted: no login is offered over it"},
+		{"everybody is a proxy", []string{`[[domain]]`, "trusted_proxies = ['0.0.0.0/0']\n[[domain]]"}, "trusted_proxies[0]", "0.0.0.0/0 is everybody"},
 		{"memory store", []string{`path = "replay.db"`, `store = "memory"`}, "replay.store", "forgets at a restart"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,6 +108,19 @@ func TestCertificate(t *testing.T) {
 			}
 			wantWarning(t, cfg.Warnings, "tls.certificate", c.text)
 		})
+	}
+}
+
+// Browsers look for the name of the address that their page gives.
+func TestCertificateOfAWebListener(t *testing.T) {
+	path := write(t, edit(t, good, `xmpp://`, `https://`, `[[domain]]`, "[tls]\ncertificate = 'fullchain.pem'\nkey = 'privkey.pem'\n[[domain]]"))
+	writePair(t, filepath.Dir(path), now.Add(-time.Hour), now.AddDate(0, 3, 0), "chat.example.org")
+	cfg, err := config.Load(path, everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Warnings) > 0 {
+		t.Errorf("warnings %v", cfg.Warnings)
 	}
 }
 

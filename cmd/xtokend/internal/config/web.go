@@ -1,0 +1,93 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"xtokend/component/web"
+)
+
+// trustedProxies reads trusted_proxies: addresses, or prefixes of them.
+func (l *loader) trustedProxies(v value[[]string]) []netip.Prefix {
+	const example = `write "192.0.2.1" or "10.0.0.0/8", say`
+	var proxies []netip.Prefix
+	for i, text := range get(l, "trusted_proxies", v, []string{"127.0.0.1", "::1"}) {
+		key := fmt.Sprintf("trusted_proxies[%d]", i)
+		prefix, err := parsePrefix(text)
+		switch {
+		case err != nil || prefix.Addr().Zone() != "":
+			l.fault(key, example, "%q is neither an IP address nor a prefix", text)
+			continue
+		case prefix != prefix.Masked():
+			l.fault(key, fmt.Sprintf("write %q, or %q", prefix.Masked(), prefix.Addr()), "%q has more bits set than the prefix is long", text)
+			continue
+		case prefix.Addr().Is4In6():
+			// Peers are known by their IPv4 form: such a prefix would match none.
+			l.fault(key, "write it as a prefix of IPv4 addresses", "%q is a prefix of IPv4 addresses written as IPv6", text)
+			continue
+		case prefix.Bits() == 0:
+			l.warn(key, "name the proxies alone", "%s is everybody: any client can give itself any address, and say that it has come over TLS", text)
+		}
+		proxies = append(proxies, prefix)
+	}
+	return proxies
+}
+
+// parsePrefix takes a single address as the prefix of all its bits.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		return netip.ParsePrefix(text)
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.Zone() != "" {
+		return netip.Prefix{}, fmt.Errorf("%q is not an address", text)
+	}
+	// ::ffff:127.0.0.1 and 127.0.0.1 are one address (RFC 4291 §2.5.5.2).
+	address = address.Unmap()
+	return netip.PrefixFrom(address, address.BitLen()), nil
+}
+
+// allowedOrigins reads allowed_origins and brings each to its normal form.
+func (l *loader) allowedOrigins(v value[[]string]) []string {
+	given := get(l, "allowed_origins", v, nil)
+	var origins []string
+	for i, text := range given {
+		key := fmt.Sprintf("allowed_origins[%d]", i)
+		if text == web.AnyOrigin {
+			if len(given) > 1 {
+				l.fault(key, "leave the others out, or this one", `"*" is any origin, and there are others beside it`)
+			}
+			origins = append(origins, text)
+			continue
+		}
+		origin, err := web.ParseOrigin(text)
+		switch {
+		case err != nil:
+			l.fault(key, `write "https://www.example.org", say: what the address of the page begins with`, "%q %v", text, err)
+		case slices.Contains(origins, origin):
+			l.fault(key, "", "%q is listed twice", origin)
+		default:
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
+
+// publicURLs reads public_urls of a domain.
+func (l *loader) publicURLs(key string, v value[[]string]) []string {
+	var urls []string
+	for i, text := range get(l, key, v, nil) {
+		key := fmt.Sprintf("%s[%d]", key, i)
+		switch err := web.CheckPublicURL(text); {
+		case err != nil:
+			l.fault(key, `write "wss://chat.example.org/xmpp-websocket" or "https://chat.example.org/http-bind", say`, "%q %v", text, err)
+		case slices.Contains(urls, text):
+			l.fault(key, "", "%q is listed twice", text)
+		default:
+			urls = append(urls, text)
+		}
+	}
+	return urls
+}
