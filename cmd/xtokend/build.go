@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"xtokend/auth/replay"
@@ -13,11 +14,13 @@ import (
 	"xtokend/component"
 	"xtokend/component/link"
 	"xtokend/component/server"
+	"xtokend/component/web"
 )
 
 // parts is what a running daemon consists of.
 type parts struct {
 	front *component.Front
+	web   *web.Server // nil without a listener for it
 	store replay.Store
 	links []*link.Link
 }
@@ -45,7 +48,7 @@ func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 			err = errors.Join(err, p.close())
 		}
 	}()
-	front := component.Config{Limits: component.Limits(cfg.Limits), Logger: log}
+	front := component.Config{Limits: frontLimits(cfg.Limits), Logger: log}
 	if cfg.TLS != nil {
 		front.TLS = &tls.Config{
 			MinVersion:     tls.VersionTLS12,
@@ -59,8 +62,51 @@ func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 		}
 		front.Domains = append(front.Domains, d)
 	}
-	p.front, err = component.New(front)
+	if p.front, err = component.New(front); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(cfg.Listeners, config.Listener.IsWeb) {
+		p.web, err = web.New(webConfig(cfg, p.front, front.TLS, log))
+	}
 	return p, err
+}
+
+func frontLimits(l config.Limits) component.Limits {
+	return component.Limits{
+		AuthAttempts:              l.AuthAttempts,
+		FailedPerMinutePerAddress: l.FailedPerMinutePerAddress,
+		FailedPerMinutePerUser:    l.FailedPerMinutePerUser,
+		IPv6Prefix:                l.IPv6Prefix,
+		Streams:                   l.Streams,
+		StreamsPerAddress:         l.StreamsPerAddress,
+		Unauthenticated:           l.Unauthenticated,
+		ElementBytes:              l.ElementBytes,
+		UpstreamElementBytes:      l.UpstreamElementBytes,
+		ElementDepth:              l.ElementDepth,
+		NegotiationTimeout:        l.NegotiationTimeout,
+		WriteTimeout:              l.WriteTimeout,
+	}
+}
+
+// webConfig returns what the server for browsers in front of front is made of.
+func webConfig(cfg *config.Config, front *component.Front, tls *tls.Config, log *slog.Logger) web.Config {
+	c := web.Config{
+		Front:          front,
+		TrustedProxies: cfg.TrustedProxies,
+		AllowedOrigins: cfg.AllowedOrigins,
+		Limits: web.Limits{
+			ElementBytes:    cfg.Limits.ElementBytes,
+			BOSHSessions:    cfg.Limits.BOSHSessions,
+			BOSHBufferBytes: cfg.Limits.BOSHBufferBytes,
+			WriteTimeout:    cfg.Limits.WriteTimeout,
+		},
+		TLS:    tls,
+		Logger: log,
+	}
+	for i := range cfg.Domains {
+		c.Domains = append(c.Domains, web.Domain{Name: cfg.Domains[i].Name, PublicURLs: cfg.Domains[i].PublicURLs})
+	}
+	return c
 }
 
 func openStore(r config.Replay, log *slog.Logger) (replay.Store, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ func (c *checkCommand) Run(p *process) error {
 	fmt.Fprintf(p.stdout, "settings: %s\n", cfg.Path)
 	for _, l := range cfg.Listeners {
 		fmt.Fprintf(p.stdout, "listen: %s\n", l)
+	}
+	if slices.ContainsFunc(cfg.Listeners, config.Listener.IsWeb) {
+		p.describeWeb(&cfg)
 	}
 	if cfg.TLS != nil {
 		fmt.Fprintf(p.stdout, "tls: %s, until %s\n", strings.Join(cfg.TLS.Pair.Leaf.DNSNames, " "), cfg.TLS.Pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
@@ -50,10 +54,31 @@ func (p *process) checkFolder(r config.Replay) {
 	}
 }
 
+// describeWeb prints who may connect from a browser, and through whom.
+func (p *process) describeWeb(cfg *config.Config) {
+	origins := "the same origin"
+	if len(cfg.AllowedOrigins) > 0 {
+		origins = strings.Join(cfg.AllowedOrigins, " ")
+	}
+	proxies := make([]string, len(cfg.TrustedProxies))
+	for i, prefix := range cfg.TrustedProxies {
+		if proxies[i] = prefix.String(); prefix.IsSingleIP() {
+			proxies[i] = prefix.Addr().String()
+		}
+	}
+	if len(proxies) == 0 {
+		proxies = []string{"none"}
+	}
+	fmt.Fprintf(p.stdout, "browsers: pages of %s, trusted proxies: %s\n", origins, strings.Join(proxies, " "))
+}
+
 // describe prints a domain in short.
 func (p *process) describe(d *config.Domain) {
 	fmt.Fprintf(p.stdout, "domain: %s, keys: %d, skew: %d, mechanisms: %s\n", d.Name, len(d.Keys), d.Skew, strings.Join(d.Mechanisms, " "))
 	fmt.Fprintf(p.stdout, "  server: %s, tls: %s, accounts: %s\n", strings.Join(d.Server.Addresses, " "), d.Server.TLS, d.Server.Accounts)
+	if len(d.PublicURLs) > 0 {
+		fmt.Fprintf(p.stdout, "  host-meta: %s\n", strings.Join(d.PublicURLs, " "))
+	}
 	if d.Component != nil {
 		fmt.Fprintf(p.stdout, "  component: %s at %s, tls: %s\n", d.Component.Name, d.Component.Address, d.Component.TLS)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/component"
+	"xtokend/component/web"
 )
 
 const (
@@ -86,12 +87,9 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 
 	failed := make(chan error, len(listeners))
 	for i, l := range listeners {
-		accept := parts.front.Serve
-		if cfg.Listeners[i].Scheme == config.XMPPS {
-			accept = parts.front.ServeTLS
-		}
+		accept := parts.acceptor(cfg.Listeners[i])
 		running.Go(func() {
-			if err := accept(l); !errors.Is(err, component.ErrClosed) {
+			if err := accept(l); !errors.Is(err, component.ErrClosed) && !errors.Is(err, web.ErrClosed) {
 				failed <- fmt.Errorf("%s: %w", l.Addr(), err)
 			}
 		})
@@ -108,7 +106,31 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 	stopping()
 	deadline, done := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer done()
-	return errors.Join(err, parts.front.Shutdown(deadline))
+	return errors.Join(err, parts.shutdown(deadline))
+}
+
+// acceptor returns what serves the connections of a listener.
+func (p *parts) acceptor(l config.Listener) func(net.Listener) error {
+	switch {
+	case l.Scheme == config.XMPPS:
+		return p.front.ServeTLS
+	case l.Scheme == config.HTTPS:
+		return p.web.ServeTLS
+	case l.Scheme == config.HTTP && !l.Loopback:
+		return p.web.ServeProxies
+	case l.IsWeb():
+		return p.web.Serve
+	}
+	return p.front.Serve
+}
+
+// shutdown ends all sessions first: HTTP requests wait for what they have to say.
+func (p *parts) shutdown(ctx context.Context) error {
+	err := p.front.Shutdown(ctx)
+	if p.web != nil {
+		err = errors.Join(err, p.web.Shutdown(ctx))
+	}
+	return err
 }
 
 // listen opens all listeners, or none.
