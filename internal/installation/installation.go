@@ -23,6 +23,8 @@ type Installation struct {
 	Prosody   *prosody.Server
 	StartTLS  string // host:port for clients that begin in the clear
 	DirectTLS string // host:port
+	HTTP      string // host:port for browsers, in clear
+	HTTPS     string // host:port for browsers
 
 	OTPSeed, TokenSecret string // the only key
 	AccountSecret        string
@@ -32,6 +34,9 @@ type Installation struct {
 	Takeover         bool     // of accounts that exist
 	Protected        []string // localparts; nil: none
 	ComponentAddress string   // host:port
+	TrustedProxies   []string // addresses; nil: the default
+	AllowedOrigins   []string // of pages; nil: the same origin
+	PublicURLs       []string // for host-meta; nil: none
 	LogLevel         string
 }
 
@@ -49,7 +54,7 @@ func New(dir string, server *prosody.Server, host net.IP) (*Installation, error)
 		ComponentAddress: server.Component,
 		LogLevel:         "info",
 	}
-	for _, address := range []*string{&i.StartTLS, &i.DirectTLS} {
+	for _, address := range []*string{&i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS} {
 		var err error
 		if *address, err = freeAddress(host); err != nil {
 			return nil, err
@@ -63,12 +68,9 @@ func New(dir string, server *prosody.Server, host net.IP) (*Installation, error)
 
 // WriteSettings writes xtokend.toml and returns its path.
 func (i *Installation) WriteSettings() (path string, err error) {
-	protected := i.Protected
-	if protected == nil {
-		protected = []string{}
-	}
 	settings := map[string]any{
-		"listen": []string{"xmpp://" + i.StartTLS, "xmpps://" + i.DirectTLS},
+		"listen":          []string{"xmpp://" + i.StartTLS, "xmpps://" + i.DirectTLS, "http://" + i.HTTP, "https://" + i.HTTPS},
+		"allowed_origins": list(i.AllowedOrigins),
 		"tls": map[string]any{
 			"certificate": i.file(certificateFile),
 			"key":         i.file(keyFile),
@@ -78,6 +80,7 @@ func (i *Installation) WriteSettings() (path string, err error) {
 			"skew":            i.Skew,
 			"issuer_timezone": i.IssuerTimezone,
 			"upstream":        "server",
+			"public_urls":     list(i.PublicURLs),
 			"key": []map[string]any{{
 				"otp_seed":     i.OTPSeed,
 				"token_secret": i.TokenSecret,
@@ -88,7 +91,7 @@ func (i *Installation) WriteSettings() (path string, err error) {
 				"accounts":       "component",
 				"account_secret": i.AccountSecret,
 				"takeover":       i.Takeover,
-				"protected":      protected,
+				"protected":      list(i.Protected),
 			},
 			"component": map[string]any{
 				"address": i.ComponentAddress,
@@ -100,6 +103,9 @@ func (i *Installation) WriteSettings() (path string, err error) {
 		"replay": map[string]any{"store": "file", "path": i.file("replay.db")},
 		"log":    map[string]any{"level": i.LogLevel},
 	}
+	if i.TrustedProxies != nil {
+		settings["trusted_proxies"] = i.TrustedProxies
+	}
 	var text bytes.Buffer
 	if err := toml.NewEncoder(&text).Encode(settings); err != nil {
 		return "", fmt.Errorf("installation: %w", err)
@@ -109,6 +115,14 @@ func (i *Installation) WriteSettings() (path string, err error) {
 		return "", fmt.Errorf("installation: %w", err)
 	}
 	return path, nil
+}
+
+// list makes an empty list of none, which TOML cannot say otherwise.
+func list(texts []string) []string {
+	if texts == nil {
+		return []string{}
+	}
+	return texts
 }
 
 // Secrets are the texts that nothing may show.
