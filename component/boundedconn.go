@@ -16,7 +16,11 @@ type boundedConn struct {
 }
 
 func newBoundedConn(conn net.Conn, writeTimeout time.Duration) *boundedConn {
-	setDeadPeerTimeout(conn)
+	socket := conn
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		socket = c.NetConn()
+	}
+	setDeadPeerTimeout(socket)
 	return &boundedConn{Conn: conn, raw: conn, writeTimeout: writeTimeout}
 }
 

@@ -199,6 +199,9 @@ func (c *wsConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// NetConn is the connection beneath the WebSocket, as it was accepted.
+func (c *wsConn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite implements component.Conn by the closing handshake.
 func (c *wsConn) CloseWrite() error {
 	c.Conn.SetReadDeadline(time.Now().Add(closeTimeout))
