@@ -1,0 +1,101 @@
+package bosh_test
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"strings"
+	"testing"
+)
+
+// sequence is K(n) to K(1) of XEP-0124 §15.3.
+func sequence(seed string, n int) []string {
+	keys := make([]string, n)
+	for i := n - 1; i >= 0; i-- {
+		sum := sha1.Sum([]byte(seed))
+		seed = hex.EncodeToString(sum[:])
+		keys[i] = seed
+	}
+	return keys
+}
+
+func TestKeys(t *testing.T) {
+	k, other := sequence("seed", 4), sequence("another seed", 3)
+	words := strings.NewReplacer("$K4", k[0], "$K3", k[1], "$K2", k[2], "$K1", k[3],
+		"$UPPER", strings.ToUpper(k[1]), "$L3", other[0], "$L2", other[1], "$L1", other[2])
+	begun := func(attrs string) string {
+		return strings.Replace(begun, "create", "create "+attrs, 1)
+	}
+	for _, c := range []struct{ name, script string }{
+		{"the sequence of the client", begun("newkey=$K4") + `
+			> 1 key=$K3: a
+			> 2 key=$K2: b
+			< 1 ack=2
+			> 3 key=$K1: c
+			< 2 ack=3`},
+		{"the next sequence", begun("newkey=$K4") + `
+			> 1 key=$K3 newkey=$L3: a
+			> 2 key=$L2: b
+			< 1 ack=2
+			> 3 key=$L1: c
+			< 2 ack=3`},
+		{"out of order", begun("newkey=$K4") + `
+			> 2 key=$K2: b
+			> 1 key=$K3: a
+			< 1 ack=2
+			read a
+			read b`},
+		{"case is not significant", `
+			create newkey=` + strings.ToUpper(k[0]) + `: header
+			open
+			send features
+			< 0 ` + granted + ` opening ack=0: features
+			> 1 key=$K3: a`},
+		{"wrong key", begun("newkey=$K4") + `
+			> 1 key=$K2: a
+			< 1 terminate item-not-found
+			over item-not-found
+			read item-not-found`},
+		{"missing key", begun("newkey=$K4") + `
+			> 1: a
+			< 1 terminate item-not-found`},
+		{"key of the old sequence", begun("newkey=$K4") + `
+			> 1 key=$K3 newkey=$L3: a
+			> 2 key=$K2: b
+			< 1 terminate other-request
+			< 2 terminate item-not-found`},
+		{"wrong key out of order", begun("newkey=$K4") + `
+			> 2 key=$K3: b
+			> 1 key=$K3: a
+			< 1 terminate other-request
+			< 2 terminate item-not-found
+			read a
+			read item-not-found`},
+		{"a sequence that begins late", begun("") + `
+			> 1 key=$K4: a
+			> 2 key=$K3: b
+			< 1 ack=2
+			> 3: c
+			< 2 terminate other-request
+			< 3 terminate item-not-found`},
+		{"a repeated request with its key", begun("newkey=$K4") + `
+			> 1 key=$K3: a
+			send x
+			< 1: x
+			> 1' key=$K3: a
+			< 1': x
+			> 2 key=$K2`},
+		{"a repeated request with another key", begun("newkey=$K4") + `
+			> 1 key=$K3: a
+			send x
+			< 1: x
+			> 1' key=$K2: a
+			< 1' terminate item-not-found`},
+		{"a repeated request without its key", begun("newkey=$K4") + `
+			> 1 key=$K3: a
+			> 1': a
+			< 1 terminate other-request
+			< 1' terminate item-not-found`},
+	} {
+		t.Run(c.name, func(t *testing.T) { play(t, words.Replace(c.script)) })
+	}
+}
