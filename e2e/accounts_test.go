@@ -71,7 +71,7 @@ func (s *site) mustKeepPassword(user string) {
 func (s *site) passwordWorks(user string) bool {
 	s.t.Helper()
 	c := newChatClient(s.ctx, s.t, s.Prosody.CAFile(), func() string { return "her own password" })
-	connection := s.connection(user, service{address: s.Prosody.C2S})
+	connection := s.connection(user, service{scheme: "xmpp", address: s.Prosody.C2S})
 	connection["mechanism"] = "PLAIN" // @xmpp/client takes seconds to derive the keys of SCRAM
 	err := c.try("connect", connection, nil)
 	if refused := (&chatError{}); errors.As(err, &refused) && refused.Condition == "not-authorized" {

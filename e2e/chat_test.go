@@ -8,8 +8,19 @@ import (
 const room = "tea@conference." + domain
 
 func TestTwoUsersExchangeMessagesAndSeeEachOthersPresence(t *testing.T) {
-	s := newSite(t, nil)
-	alice, bob := s.online("alice"), s.online("bob")
+	for _, scheme := range []string{"xmpp", "ws"} {
+		t.Run(scheme, func(t *testing.T) {
+			s := newSite(t, nil)
+			converse(s.onlineAt("alice", s.service(scheme)), s.online("bob"))
+		})
+	}
+}
+
+// converse lets two users who are online exchange messages and presence, until
+// bob goes offline.
+func converse(alice, bob *chatClient) {
+	t := alice.t
+	t.Helper()
 	befriend(alice, bob)
 
 	alice.do("message", map[string]any{"to": "bob@" + domain, "body": "tea?"}, nil)
@@ -30,8 +41,18 @@ func TestTwoUsersExchangeMessagesAndSeeEachOthersPresence(t *testing.T) {
 }
 
 func TestUsersMeetInARoom(t *testing.T) {
-	s := newSite(t, nil)
-	alice, bob := s.online("alice"), s.online("bob")
+	for _, scheme := range []string{"xmpp", "ws"} {
+		t.Run(scheme, func(t *testing.T) {
+			s := newSite(t, nil)
+			meet(s.onlineAt("alice", s.service(scheme)), s.online("bob"))
+		})
+	}
+}
+
+// meet lets two users who are online make a room and talk there.
+func meet(alice, bob *chatClient) {
+	t := alice.t
+	t.Helper()
 	var made struct{ Created bool }
 	alice.do("join", map[string]any{"room": room, "nick": "Alice"}, &made)
 	if !made.Created {

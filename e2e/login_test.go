@@ -8,7 +8,7 @@ import (
 
 func TestXMPPClientLogsInWithXTOKEN(t *testing.T) {
 	s := newSite(t, nil)
-	for _, service := range s.services() {
+	for _, service := range s.streamServices() {
 		t.Run(service.name, func(t *testing.T) {
 			alice := s.chatClient("alice")
 			var online struct{ JID string }
@@ -23,7 +23,7 @@ func TestXMPPClientLogsInWithXTOKEN(t *testing.T) {
 
 func TestXMPPClientIsToldWhyItsTokenIsRefused(t *testing.T) {
 	s := newSite(t, nil)
-	for _, service := range s.services() {
+	for _, service := range s.streamServices() {
 		t.Run(service.name, func(t *testing.T) {
 			alice := newChatClient(s.ctx, t, s.AuthorityFile(), func() string { return s.issuer.token("bob") })
 			err := alice.try("connect", s.connection("alice", service), nil)
@@ -37,12 +37,12 @@ func TestXMPPClientIsToldWhyItsTokenIsRefused(t *testing.T) {
 
 func TestGoSendXMPPLogsInWithPLAINAndTheTokenAsPassword(t *testing.T) {
 	s := newSite(t, nil)
-	for _, service := range s.services() {
+	for _, service := range s.tcpServices() {
 		t.Run(service.name, func(t *testing.T) {
 			user := func(name string) account {
 				return account{
 					address:   service.address,
-					directTLS: service.directTLS,
+					directTLS: service.scheme == "xmpps",
 					jid:       name + "@" + domain,
 					password:  s.issuer.token(name),
 				}

@@ -25,9 +25,10 @@ func TestProsodyEndsAndStartsAgainUnderLoad(t *testing.T) {
 func loadThroughOutage(t *testing.T, end func(*site) error) {
 	s := newSite(t, nil)
 	const users = 6
+	services := s.streamServices()
 	var watchers [users]*stream
 	for i := range watchers {
-		watchers[i] = s.mustBind(loadUser(i), s.StartTLS, false)
+		watchers[i] = s.mustBind(loadUser(i), services[i%len(services)])
 	}
 
 	load, stop := context.WithCancel(s.ctx)
@@ -37,7 +38,7 @@ func loadThroughOutage(t *testing.T, end func(*site) error) {
 	for i := range users {
 		running.Go(func() {
 			for load.Err() == nil {
-				counted.count(s.round(loadUser(i)))
+				counted.count(s.round(loadUser(i), services[i%len(services)]))
 			}
 		})
 	}
@@ -107,8 +108,8 @@ func isEndOfUpstream(err error) bool {
 }
 
 // round logs in as user and sends itself a message.
-func (s *site) round(user string) error {
-	stream, err := s.open(s.StartTLS, false)
+func (s *site) round(user string, to service) error {
+	stream, err := s.open(to)
 	if err != nil {
 		return fmt.Errorf("before authentication: %w", err)
 	}
@@ -120,7 +121,7 @@ func (s *site) round(user string) error {
 	if err != nil {
 		return err
 	}
-	if err := stream.write("<message to='%s' type='chat'><body>to myself</body></message>", jid); err != nil {
+	if err := stream.write("<message xmlns='jabber:client' to='%s' type='chat'><body>to myself</body></message>", jid); err != nil {
 		return err
 	}
 	for {

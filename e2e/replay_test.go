@@ -29,6 +29,23 @@ func TestAUsedTokenIsRefusedForGood(t *testing.T) {
 	s.mustLogIn("alice", s.issuer.token("alice"))
 }
 
+func TestATokenUsedAtOneServiceIsRefusedAtEveryOther(t *testing.T) {
+	s := newSite(t, nil)
+	for _, first := range s.streamServices() {
+		t.Run(first.name, func(t *testing.T) {
+			token := s.issuer.token("alice")
+			if err := s.logInAt(first, "alice", token); err != nil {
+				t.Fatal(err)
+			}
+			for _, second := range s.streamServices() {
+				if err := s.logInAt(second, "alice", token); !errors.Is(err, saslFailure("not-authorized")) {
+					t.Errorf("%s: %v", second.name, err)
+				}
+			}
+		})
+	}
+}
+
 // A token presented many times at once admits one.
 func TestATokenPresentedManyTimesAtOnceAdmitsOnce(t *testing.T) {
 	s := newSite(t, nil)

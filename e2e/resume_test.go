@@ -36,17 +36,10 @@ func TestASessionIsResumed(t *testing.T) {
 			both: true,
 		},
 	} {
-		for _, directTLS := range []bool{false, true} {
-			name := lost.name + ", STARTTLS"
-			if directTLS {
-				name = lost.name + ", direct TLS"
-			}
-			t.Run(name, func(t *testing.T) {
+		for _, scheme := range []string{"xmpp", "xmpps", "ws"} {
+			t.Run(lost.name+", "+scheme, func(t *testing.T) {
 				s := newSite(t, nil)
-				target := service{address: s.StartTLS}
-				if directTLS {
-					target = service{address: s.DirectTLS, directTLS: true}
-				}
+				target := s.service(scheme)
 				wire := newCutter(t, target.address)
 				target.address = wire.address
 				bob := s.online("bob")
@@ -73,9 +66,11 @@ func TestASessionIsResumed(t *testing.T) {
 
 func TestMessagesSentMeanwhileArriveWhenTheSessionIsResumed(t *testing.T) {
 	s := newSite(t, nil)
-	wire := newCutter(t, s.StartTLS)
+	target := s.service("ws")
+	wire := newCutter(t, target.address)
+	target.address = wire.address
 	bob := s.online("bob")
-	alice := s.onlineAt("alice", service{address: wire.address})
+	alice := s.onlineAt("alice", target)
 
 	wire.cut()
 	alice.await("disconnect", nil)

@@ -9,10 +9,10 @@ import (
 
 func TestSIGTERMEndsEveryStreamWithSystemShutdown(t *testing.T) {
 	s := newSite(t, nil)
-	streams := map[string]*stream{
-		"online, STARTTLS":   s.mustBind("alice", s.StartTLS, false),
-		"online, direct TLS": s.mustBind("bob", s.DirectTLS, true),
-		"not authenticated":  s.mustOpen(),
+	streams := map[string]*stream{}
+	for _, service := range s.streamServices() {
+		streams["online, "+service.name] = s.mustBind("alice", service)
+		streams["not authenticated, "+service.name] = s.mustOpen(service)
 	}
 	s.front.signal(t, syscall.SIGTERM)
 	for name, stream := range streams {
@@ -33,7 +33,7 @@ func TestSIGTERMEndsEveryStreamWithSystemShutdown(t *testing.T) {
 // A client that neither reads nor closes does not keep the front alive.
 func TestSIGTERMEndsTheFrontThoughAClientNeitherReadsNorCloses(t *testing.T) {
 	s := newSite(t, nil)
-	s.mustBind("alice", s.StartTLS, false)
+	s.mustBind("alice", s.service("xmpp"))
 	s.front.signal(t, syscall.SIGTERM)
 	if status := s.front.wait(s.ctx, t); status != 0 {
 		t.Errorf("the exit status is %d", status)

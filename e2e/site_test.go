@@ -54,16 +54,58 @@ type site struct {
 
 // service is where a client connects.
 type service struct {
-	name      string
-	address   string // host:port
-	directTLS bool
+	name    string
+	scheme  string // of its URL
+	address string // host:port
 }
 
-func (s *site) services() []service {
-	return []service{
-		{name: "STARTTLS", address: s.StartTLS},
-		{name: "direct TLS", address: s.DirectTLS, directTLS: true},
+// service returns xtokend's own of that scheme: xmpp begins in clear, xmpps with
+// TLS, ws and wss are WebSocket, http and https BOSH.
+func (s *site) service(scheme string) service {
+	switch scheme {
+	case "xmpp":
+		return service{name: "STARTTLS", scheme: scheme, address: s.StartTLS}
+	case "xmpps":
+		return service{name: "direct TLS", scheme: scheme, address: s.DirectTLS}
+	case "ws":
+		return service{name: "WebSocket", scheme: scheme, address: s.HTTP}
+	case "wss":
+		return service{name: "WebSocket over TLS", scheme: scheme, address: s.HTTPS}
+	case "http":
+		return service{name: "BOSH", scheme: scheme, address: s.HTTP}
+	case "https":
+		return service{name: "BOSH over TLS", scheme: scheme, address: s.HTTPS}
 	}
+	panic("e2e: no service " + scheme)
+}
+
+// tcpServices are those that every XMPP client knows.
+func (s *site) tcpServices() []service {
+	return []service{s.service("xmpp"), s.service("xmpps")}
+}
+
+// streamServices are those that carry a stream over one connection.
+func (s *site) streamServices() []service {
+	return append(s.tcpServices(), s.service("ws"), s.service("wss"))
+}
+
+// webServices are those of browsers.
+func (s *site) webServices() []service {
+	return []service{s.service("ws"), s.service("wss"), s.service("http"), s.service("https")}
+}
+
+func (s service) webSocket() bool { return s.scheme == "ws" || s.scheme == "wss" }
+func (s service) bosh() bool      { return s.scheme == "http" || s.scheme == "https" }
+
+func (s service) url() string {
+	path := ""
+	switch {
+	case s.webSocket():
+		path = "/xmpp-websocket"
+	case s.bosh():
+		path = "/http-bind"
+	}
+	return s.scheme + "://" + s.address + path
 }
 
 // newSite starts everything, with the default settings but for what configure,

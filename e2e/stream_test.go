@@ -31,9 +31,10 @@ func (e streamError) Error() string { return "stream error: " + string(e) }
 
 // element is any XML element, whole.
 type element struct {
-	XMLName  xml.Name
-	Children []element `xml:",any"`
-	Text     string    `xml:",chardata"`
+	XMLName    xml.Name
+	Attributes []xml.Attr `xml:",any,attr"`
+	Children   []element  `xml:",any"`
+	Text       string     `xml:",chardata"`
 }
 
 func (e element) is(space, local string) bool {
@@ -49,69 +50,131 @@ func (e element) child(local string) (element, bool) {
 	return element{}, false
 }
 
-// stream is the client side of an XMPP stream, one element at a time. Its
-// context bounds its life.
-type stream struct {
+// attribute returns the value of the attribute without a namespace, empty when
+// there is none.
+func (e element) attribute(local string) string {
+	for _, a := range e.Attributes {
+		if a.Name == (xml.Name{Local: local}) {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// framing is how a stream travels. The context given when it was made bounds its
+// life.
+type framing interface {
+	// header sends a stream header and reads the answer.
+	header() error
+	// next returns the next whole element, io.EOF at the stream's end.
+	next() (element, error)
+	// write sends one whole element.
+	write(format string, args ...any) error
+	// close drops the connection without a stream end.
+	close()
+}
+
+// stream is the client side of an XMPP stream, one element at a time.
+type stream struct{ framing }
+
+// tcpFraming is RFC 6120's own.
+type tcpFraming struct {
 	conn    net.Conn
 	decoder *xml.Decoder
 	release func() bool
 }
 
-// dialStream connects and, with directTLS, makes the TLS handshake (XEP-0368).
-func dialStream(ctx context.Context, address string, config *tls.Config, directTLS bool) (*stream, error) {
+// dialStream connects and, where the service begins with TLS, makes the TLS
+// handshake.
+func dialStream(ctx context.Context, to service, config *tls.Config) (*stream, error) {
+	if to.webSocket() {
+		framing, err := dialWebSocket(ctx, to, config)
+		return &stream{framing}, err
+	}
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialer.DialContext(ctx, "tcp", to.address)
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{conn: conn}
-	s.release = context.AfterFunc(ctx, func() { conn.Close() })
-	if directTLS {
+	f := &tcpFraming{conn: conn}
+	f.release = context.AfterFunc(ctx, func() { conn.Close() })
+	if to.scheme == "xmpps" { // XEP-0368
 		config = config.Clone()
 		config.NextProtos = []string{"xmpp-client"}
-		if err := s.handshake(ctx, config); err != nil {
-			s.close()
+		if err := f.handshake(ctx, config); err != nil {
+			f.close()
 			return nil, err
 		}
 	}
-	return s, nil
+	return &stream{f}, nil
 }
 
-// close drops the connection without a stream end.
-func (s *stream) close() {
-	s.release()
-	s.conn.Close()
+func (f *tcpFraming) close() {
+	f.release()
+	f.conn.Close()
 }
 
-func (s *stream) handshake(ctx context.Context, config *tls.Config) error {
-	secure := tls.Client(s.conn, config)
-	s.conn = secure
-	return secure.HandshakeContext(ctx)
+func (f *tcpFraming) handshake(ctx context.Context, config *tls.Config) error {
+	secure := tls.Client(f.conn, config)
+	f.conn = secure
+	return unexpected(secure.HandshakeContext(ctx))
 }
 
-func (s *stream) write(format string, args ...any) error {
-	_, err := fmt.Fprintf(s.conn, format, args...)
+// unexpected says of an end that it is not the stream's: io.EOF is that alone.
+func unexpected(err error) error {
+	var syntax *xml.SyntaxError
+	if errors.Is(err, io.EOF) || errors.As(err, &syntax) && syntax.Msg == "unexpected EOF" {
+		return io.ErrUnexpectedEOF
+	}
 	return err
+}
+
+func (f *tcpFraming) write(format string, args ...any) error {
+	_, err := fmt.Fprintf(f.conn, format, args...)
+	return err
+}
+
+func (f *tcpFraming) header() error {
+	err := f.write("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='%s' to='%s' version='1.0'>", nsStreams, domain)
+	if err != nil {
+		return err
+	}
+	f.decoder = xml.NewDecoder(f.conn)
+	for {
+		token, err := f.decoder.Token()
+		if err != nil {
+			return unexpected(err)
+		}
+		if start, ok := token.(xml.StartElement); ok {
+			if start.Name != (xml.Name{Space: nsStreams, Local: "stream"}) {
+				return fmt.Errorf("the root is %v", start.Name)
+			}
+			return nil
+		}
+	}
+}
+
+func (f *tcpFraming) next() (element, error) {
+	for {
+		token, err := f.decoder.Token()
+		if err != nil {
+			return element{}, unexpected(err)
+		}
+		switch token := token.(type) {
+		case xml.EndElement:
+			return element{}, io.EOF
+		case xml.StartElement:
+			var e element
+			err := f.decoder.DecodeElement(&e, &token)
+			return e, unexpected(err)
+		}
+	}
 }
 
 // open sends a stream header and returns the features.
 func (s *stream) open() (element, error) {
-	err := s.write("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='%s' to='%s' version='1.0'>", nsStreams, domain)
-	if err != nil {
+	if err := s.header(); err != nil {
 		return element{}, err
-	}
-	s.decoder = xml.NewDecoder(s.conn)
-	for {
-		token, err := s.decoder.Token()
-		if err != nil {
-			return element{}, err
-		}
-		if start, ok := token.(xml.StartElement); ok {
-			if start.Name != (xml.Name{Space: nsStreams, Local: "stream"}) {
-				return element{}, fmt.Errorf("the root is %v", start.Name)
-			}
-			break
-		}
 	}
 	features, err := s.read()
 	if err == nil && !features.is(nsStreams, "features") {
@@ -123,30 +186,14 @@ func (s *stream) open() (element, error) {
 // read returns the next element of the stream; a stream error is an error, the
 // stream's end is io.EOF and an end without a goodbye any other error.
 func (s *stream) read() (element, error) {
-	for {
-		token, err := s.decoder.Token()
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return element{}, err
-		}
-		switch token := token.(type) {
-		case xml.EndElement:
-			return element{}, io.EOF
-		case xml.StartElement:
-			var e element
-			if err := s.decoder.DecodeElement(&e, &token); err != nil {
-				return element{}, err
-			}
-			if e.is(nsStreams, "error") && len(e.Children) > 0 {
-				return e, streamError(e.Children[0].XMLName.Local)
-			}
-			return e, nil
-		}
+	e, err := s.next()
+	if err == nil && e.is(nsStreams, "error") && len(e.Children) > 0 {
+		return e, streamError(e.Children[0].XMLName.Local)
 	}
+	return e, err
 }
 
+// startTLS is for a stream over TCP.
 func (s *stream) startTLS(ctx context.Context, config *tls.Config) error {
 	if err := s.write("<starttls xmlns='%s'/>", nsTLS); err != nil {
 		return err
@@ -158,7 +205,7 @@ func (s *stream) startTLS(ctx context.Context, config *tls.Config) error {
 	if !answer.is(nsTLS, "proceed") {
 		return fmt.Errorf("STARTTLS was answered by %v", answer)
 	}
-	return s.handshake(ctx, config)
+	return s.framing.(*tcpFraming).handshake(ctx, config)
 }
 
 // authenticate returns nil, a saslFailure, or what ended the stream.
@@ -185,7 +232,12 @@ func (s *stream) bind() (string, error) {
 	if _, err := s.open(); err != nil {
 		return "", err
 	}
-	if err := s.write("<iq type='set' id='bind'><bind xmlns='%s'/></iq>", nsBind); err != nil {
+	return s.bindResource()
+}
+
+// bindResource asks for a resource of the server's choice (RFC 6120 §7.6).
+func (s *stream) bindResource() (string, error) {
+	if err := s.write("<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='%s'/></iq>", nsBind); err != nil {
 		return "", err
 	}
 	answer, err := s.read()

@@ -16,12 +16,8 @@ func (s *site) chatClient(user string) *chatClient {
 
 // connection is what the command connect needs to log user in.
 func (s *site) connection(user string, to service) map[string]any {
-	scheme := "xmpp://"
-	if to.directTLS {
-		scheme = "xmpps://"
-	}
 	return map[string]any{
-		"service":   scheme + to.address,
+		"service":   to.url(),
 		"domain":    domain,
 		"username":  user,
 		"mechanism": "X-TOKEN",
@@ -31,7 +27,7 @@ func (s *site) connection(user string, to service) map[string]any {
 // online logs user in by @xmpp/client through STARTTLS.
 func (s *site) online(user string) *chatClient {
 	s.t.Helper()
-	return s.onlineAt(user, service{address: s.StartTLS})
+	return s.onlineAt(user, s.service("xmpp"))
 }
 
 // onlineAt returns once the session can be resumed and the server knows that it
@@ -51,14 +47,13 @@ func (s *site) onlineAt(user string, to service) *chatClient {
 
 // open connects on the raw protocol and returns the stream after TLS, its
 // features read.
-func (s *site) open(address string, directTLS bool) (*stream, error) {
-	config := s.tls
-	stream, err := dialStream(s.ctx, address, config, directTLS)
+func (s *site) open(to service) (*stream, error) {
+	stream, err := dialStream(s.ctx, to, s.tls)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = stream.open(); err == nil && !directTLS {
-		if err = stream.startTLS(s.ctx, config); err == nil {
+	if _, err = stream.open(); err == nil && to.scheme == "xmpp" {
+		if err = stream.startTLS(s.ctx, s.tls); err == nil {
 			_, err = stream.open()
 		}
 	}
@@ -72,7 +67,11 @@ func (s *site) open(address string, directTLS bool) (*stream, error) {
 // logIn returns nil if the token admits user to a bound session, which is
 // dropped at once.
 func (s *site) logIn(user, token string) error {
-	stream, err := s.open(s.StartTLS, false)
+	return s.logInAt(s.service("xmpp"), user, token)
+}
+
+func (s *site) logInAt(to service, user, token string) error {
+	stream, err := s.open(to)
 	if err != nil {
 		return err
 	}
@@ -100,9 +99,9 @@ func (s *site) mustRefuse(user, token, condition string) {
 }
 
 // mustBind returns a bound session of user on the raw protocol.
-func (s *site) mustBind(user, address string, directTLS bool) *stream {
+func (s *site) mustBind(user string, to service) *stream {
 	s.t.Helper()
-	stream, err := s.open(address, directTLS)
+	stream, err := s.open(to)
 	if err == nil {
 		closeAtEnd(s.t, stream)
 		if err = stream.authenticate("X-TOKEN", user, s.issuer.token(user)); err == nil {
@@ -116,9 +115,9 @@ func (s *site) mustBind(user, address string, directTLS bool) *stream {
 }
 
 // mustOpen returns a stream that could be authenticated.
-func (s *site) mustOpen() *stream {
+func (s *site) mustOpen(to service) *stream {
 	s.t.Helper()
-	stream, err := s.open(s.StartTLS, false)
+	stream, err := s.open(to)
 	if err != nil {
 		s.t.Fatal(err)
 	}
