@@ -140,12 +140,21 @@ func (o *origins) allows(r *http.Request, secure bool) bool {
 	if len(o.allowed) > 0 {
 		return o.allowed[origin]
 	}
+	return origin == ownOrigin(r, secure)
+}
+
+// ownOrigin is the origin that a page has which the client got from the address to
+// which it has sent r; "" if it has sent rubbish.
+func ownOrigin(r *http.Request, secure bool) string {
 	scheme := "http"
 	if secure {
 		scheme = "https"
 	}
 	ours, err := originOf(scheme, r.Host)
-	return err == nil && origin == ours
+	if err != nil {
+		return ""
+	}
+	return ours
 }
 
 // share writes the headers that let an allowed page read the answer to r and
@@ -157,7 +166,12 @@ func (o *origins) share(w http.ResponseWriter, r *http.Request, secure bool, met
 	// Also without an Origin: a cache must not give that answer to a page.
 	header.Add("Vary", "Origin")
 	if !o.allows(r, secure) {
-		http.Error(w, "pages of this origin are not allowed here (allowed_origins)", http.StatusForbidden)
+		text := "pages of this origin may not connect (allowed_origins)"
+		if len(o.allowed) == 0 {
+			// So one sees a proxy that does not pass on the host or the protocol.
+			text = fmt.Sprintf("pages of other origins than %q may not connect (allowed_origins)", ownOrigin(r, secure))
+		}
+		http.Error(w, text, http.StatusForbidden)
 		return false
 	}
 	origin := r.Header.Get("Origin")

@@ -165,6 +165,13 @@ func TestCORS(t *testing.T) {
 			if c.origin != "" {
 				r.Header.Set("Origin", c.origin)
 			}
+			if c.status == 403 {
+				defer func() {
+					if body := w.Body.String(); !strings.Contains(body, `"https://chat.example.org"`) {
+						t.Errorf("body %q", body)
+					}
+				}()
+			}
 			if goOn := o.share(w, r, true, "POST, OPTIONS"); goOn != (c.status == 0) || !goOn && w.Code != c.status {
 				t.Errorf("goes on: %t, status %d", goOn, w.Code)
 			}
