@@ -70,7 +70,7 @@ func (s *site) mustKeepPassword(user string) {
 // passwordWorks tries the password at Prosody itself.
 func (s *site) passwordWorks(user string) bool {
 	s.t.Helper()
-	c := newChatClient(s.ctx, s.t, s.Prosody.CAFile(), func() string { return "her own password" })
+	c := newChatClient(s.ctx, s.t, xmppClient, s.Prosody.CAFile(), func() string { return "her own password" })
 	connection := s.connection(user, service{scheme: "xmpp", address: s.Prosody.C2S})
 	connection["mechanism"] = "PLAIN" // @xmpp/client takes seconds to derive the keys of SCRAM
 	err := c.try("connect", connection, nil)

@@ -13,11 +13,18 @@ import (
 	"testing"
 )
 
-// chatClient is @xmpp/client in a Node process of its own, driven by the
-// protocol of testdata/clients/client.mjs. A failed command fails the test.
+// The drivers of testdata/clients.
+const (
+	xmppClient = "client.mjs"
+	strophe    = "strophe.mjs"
+)
+
+// chatClient is an XMPP client in a Node process of its own, driven by the
+// protocol of testdata/clients/driver.mjs. A failed command fails the test.
 type chatClient struct {
 	t        testing.TB
 	ctx      context.Context
+	driver   string
 	process  *process
 	password func() string // asked at each connection
 	user     string        // localpart
@@ -51,14 +58,14 @@ func (e *chatError) Error() string {
 }
 
 // newChatClient starts the process; ctx bounds everything the client does.
-func newChatClient(ctx context.Context, t testing.TB, authority string, password func() string) *chatClient {
+func newChatClient(ctx context.Context, t testing.TB, driver, authority string, password func() string) *chatClient {
 	t.Helper()
 	c := &chatClient{
-		t: t, ctx: ctx, password: password,
+		t: t, ctx: ctx, driver: driver, password: password,
 		answers: map[int]chan chatMessage{},
 		changed: make(chan struct{}),
 	}
-	cmd := exec.Command("node", "client.mjs")
+	cmd := exec.Command("node", driver)
 	cmd.Dir = "../testdata/clients"
 	cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+authority)
 	stdin, err := cmd.StdinPipe()
@@ -68,7 +75,7 @@ func newChatClient(ctx context.Context, t testing.TB, authority string, password
 	c.stdin = stdin
 	out, stdout := io.Pipe()
 	cmd.Stdout = stdout
-	c.process = startProcess(t, "@xmpp/client", cmd)
+	c.process = startProcess(t, driver, cmd)
 	go c.read(out)
 	return c
 }
@@ -140,7 +147,7 @@ func (c *chatClient) try(command string, fields map[string]any, result any) erro
 		}
 		return json.Unmarshal(answer.Result, result)
 	case <-c.process.ended:
-		return fmt.Errorf("@xmpp/client has ended")
+		return fmt.Errorf("%s has ended", c.driver)
 	case <-c.ctx.Done():
 		return c.ctx.Err()
 	}
@@ -169,7 +176,7 @@ func (c *chatClient) await(event string, match func(chatMessage) bool) chatMessa
 		}
 		c.mu.Unlock()
 		if gone {
-			c.t.Fatalf("@xmpp/client has ended without the event %q", event)
+			c.t.Fatalf("%s has ended without the event %q", c.driver, event)
 		}
 		select {
 		case <-changed:
@@ -202,7 +209,7 @@ func (c *chatClient) awaitStanza(name string, match func(stanza) bool) stanza {
 	c.await("stanza", func(e chatMessage) bool {
 		var s stanza
 		if err := xml.Unmarshal([]byte(e.XML), &s); err != nil {
-			c.t.Fatalf("@xmpp/client gave %q: %v", e.XML, err)
+			c.t.Fatalf("%s gave %q: %v", c.driver, e.XML, err)
 		}
 		if s.XMLName.Local != name || !match(s) {
 			return false

@@ -49,6 +49,18 @@ func (c *cutter) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refuse()
+	c.resetAll()
+}
+
+// interrupt resets every connection; new ones are served at once.
+func (c *cutter) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resetAll()
+}
+
+// resetAll is called with mu held.
+func (c *cutter) resetAll() {
 	for _, w := range c.wires {
 		reset(w.downstream)
 		reset(w.upstream)

@@ -10,7 +10,7 @@ func TestXMPPClientLogsInWithXTOKEN(t *testing.T) {
 	s := newSite(t, nil)
 	for _, service := range s.streamServices() {
 		t.Run(service.name, func(t *testing.T) {
-			alice := s.chatClient("alice")
+			alice := s.chatClient(xmppClient, "alice")
 			var online struct{ JID string }
 			alice.do("connect", s.connection("alice", service), &online)
 			if !strings.HasPrefix(online.JID, "alice@"+domain+"/") {
@@ -25,7 +25,7 @@ func TestXMPPClientIsToldWhyItsTokenIsRefused(t *testing.T) {
 	s := newSite(t, nil)
 	for _, service := range s.streamServices() {
 		t.Run(service.name, func(t *testing.T) {
-			alice := newChatClient(s.ctx, t, s.AuthorityFile(), func() string { return s.issuer.token("bob") })
+			alice := newChatClient(s.ctx, t, xmppClient, s.AuthorityFile(), func() string { return s.issuer.token("bob") })
 			err := alice.try("connect", s.connection("alice", service), nil)
 			var refused *chatError
 			if !errors.As(err, &refused) || refused.Condition != "not-authorized" {

@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-// chatClient returns an @xmpp/client, not yet connected, that fetches a fresh
-// token of user at each connection.
-func (s *site) chatClient(user string) *chatClient {
+// chatClient returns a client, not yet connected, that fetches a fresh token of
+// user at each connection.
+func (s *site) chatClient(driver, user string) *chatClient {
 	s.t.Helper()
-	c := newChatClient(s.ctx, s.t, s.AuthorityFile(), func() string { return s.issuer.token(user) })
+	c := newChatClient(s.ctx, s.t, driver, s.AuthorityFile(), func() string { return s.issuer.token(user) })
 	c.user = user
 	return c
 }
@@ -30,15 +30,23 @@ func (s *site) online(user string) *chatClient {
 	return s.onlineAt(user, s.service("xmpp"))
 }
 
-// onlineAt returns once the session can be resumed and the server knows that it
-// is available and that it wants to hear of roster changes (RFC 6121 §2.2).
 func (s *site) onlineAt(user string, to service) *chatClient {
 	s.t.Helper()
-	c := s.chatClient(user)
+	return s.onlineBy(xmppClient, user, to)
+}
+
+// onlineBy returns once the session can be resumed, where its transport has a
+// need of that, and the server knows that it is available and that it wants to
+// hear of roster changes (RFC 6121 §2.2).
+func (s *site) onlineBy(driver, user string, to service) *chatClient {
+	s.t.Helper()
+	c := s.chatClient(driver, user)
 	var online struct{ JID string }
 	c.do("connect", s.connection(user, to), &online)
 	c.jid = online.JID
-	c.await("enabled", nil)
+	if !to.bosh() {
+		c.await("enabled", nil)
+	}
 	c.do("rosterGet", nil, nil)
 	c.do("presence", nil, nil)
 	c.awaitStanza("presence", func(p stanza) bool { return p.From == c.jid })
