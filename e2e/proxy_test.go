@@ -1,0 +1,378 @@
+package e2e
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+// visitor is the address from which these clients come, so that xtokend's log
+// tells them from the proxy, whose connections come from 127.0.0.1.
+const visitor = "127.77.7.7"
+
+
+// webProxy is a program in front of xtokend, with the settings that contrib has
+// for it.
+type webProxy struct {
+	name string
+	file string // in contrib
+	// start starts the program with the text of file, in which the addresses,
+	// ports and certificates are those of s, in dir. It returns where it listens.
+	start func(t *testing.T, s *site, dir, text string) string
+}
+
+var webProxies = []webProxy{
+	{name: "nginx", file: "nginx.conf", start: startNginx},
+	{name: "HAProxy", file: "haproxy.cfg", start: startHAProxy},
+}
+
+func TestBrowsersLogInThroughAProxy(t *testing.T) {
+	for _, proxy := range webProxies {
+		t.Run(proxy.name, func(t *testing.T) {
+			s := newSite(t, func(s *site) { s.PublicURLs = []string{"wss://chat.example.org/xmpp-websocket"} })
+			address := proxy.start(t, s, t.TempDir(), contribution(t, proxy.file))
+			client := s.visitor(t, address)
+			for _, transport := range []string{"websocket", "bosh"} {
+				t.Run(transport, func(t *testing.T) {
+					offset := s.front.log.Len()
+					stream := client.connect(t, transport, http.Header{
+						"Origin":            {"https://" + address},
+						"X-Forwarded-For":   {"198.51.100.1"}, // not its own
+						"X-Forwarded-Proto": {"http"},
+					})
+					if _, err := stream.open(); err != nil {
+						t.Fatal(err)
+					}
+					if err := stream.authenticate("X-TOKEN", "alice", s.issuer.token("alice")); err != nil {
+						t.Fatal(err)
+					}
+					jid, err := stream.bind()
+					if err != nil || bareJID(jid) != "alice@"+domain {
+						t.Errorf("bound to %q, error %v", jid, err)
+					}
+					s.awaitLog("msg=authenticated address="+visitor+" transport="+transport, offset)
+				})
+			}
+			t.Run("origin", func(t *testing.T) {
+				for origin, want := range map[string]int{"https://" + address: http.StatusOK, "https://www.example.org": http.StatusForbidden} {
+					if got, _ := client.get(t, "/xtoken.js", origin); got != want {
+						t.Errorf("a page of %s is answered with status %d, want %d", origin, got, want)
+					}
+				}
+			})
+			t.Run("host-meta", func(t *testing.T) {
+				for _, path := range []string{"/.well-known/host-meta", "/.well-known/host-meta.json"} {
+					if status, body := client.get(t, path, ""); status != http.StatusOK || !strings.Contains(body, "wss://chat.example.org/xmpp-websocket") {
+						t.Errorf("%s: status %d, body %q", path, status, body)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestNobodyLogsInThroughAProxyThatDoesNotSayHTTPS(t *testing.T) {
+	for _, proxy := range webProxies {
+		t.Run(proxy.name, func(t *testing.T) {
+			s := newSite(t, nil)
+			var silent strings.Builder
+			for line := range strings.Lines(contribution(t, proxy.file)) {
+				if !strings.Contains(line, "X-Forwarded-Proto") {
+					silent.WriteString(line)
+				}
+			}
+			address := proxy.start(t, s, t.TempDir(), silent.String())
+			client := s.visitor(t, address)
+			if status, _ := client.get(t, "/xtoken.js", "https://"+address); status != http.StatusForbidden {
+				t.Errorf("the page, which has come over TLS, is answered with status %d", status)
+			}
+			for _, transport := range []string{"websocket", "bosh"} {
+				for _, mechanism := range []string{"X-TOKEN", "HMAC", "PLAIN"} {
+					t.Run(transport+" "+mechanism, func(t *testing.T) {
+						offset := s.front.log.Len()
+						stream := client.connect(t, transport, nil)
+						features, err := stream.open()
+						if err != nil {
+							t.Fatal(err)
+						}
+						if offered, ok := features.child("mechanisms"); ok {
+							t.Errorf("mechanisms are offered: %v", offered)
+						}
+						err = stream.authenticate(mechanism, "alice", s.issuer.token("alice"))
+						if refused := saslFailure(""); !errors.As(err, &refused) || refused != "encryption-required" {
+							t.Errorf("the login is answered by: %v", err)
+						}
+						s.awaitLog("reason=encryption-required", offset)
+					})
+				}
+			}
+		})
+	}
+}
+
+// contribution is the text of a file in contrib.
+func contribution(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "contrib", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// settle replaces each first text of a pair by the second; the first must be there.
+func settle(t *testing.T, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("the settings have no %q", pairs[i])
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	return text
+}
+
+func writeFile(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// nginxFrame holds what Debian's own nginx.conf has round the files that it
+// includes; DIR stands for the folder of its files.
+const nginxFrame = `daemon off;
+master_process off;
+pid DIR/pid;
+error_log stderr notice;
+events {}
+http {
+    access_log off;
+    client_body_temp_path DIR/body;
+    proxy_temp_path DIR/proxy;
+    fastcgi_temp_path DIR/fastcgi;
+    uwsgi_temp_path DIR/uwsgi;
+    scgi_temp_path DIR/scgi;
+    include DIR/xtokend.conf;
+}
+`
+
+func startNginx(t *testing.T, s *site, dir, text string) string {
+	t.Helper()
+	address := freeAddress(t)
+	writeFile(t, filepath.Join(dir, "xtokend.conf"), settle(t, text,
+		"listen 443 ", "listen "+address+" ",
+		"listen [::]:443 ", "listen "+freeAddress(t)+" ",
+		"/etc/ssl/chat.example.org/fullchain.pem", s.CertificateFile(),
+		"/etc/ssl/chat.example.org/privkey.pem", s.KeyFile(),
+		"127.0.0.1:5280", s.HTTP))
+	main := writeFile(t, filepath.Join(dir, "nginx.conf"), strings.ReplaceAll(nginxFrame, "DIR", dir))
+	nginx := startProcess(t, "nginx", exec.Command(debianProgram(t, "nginx"), "-e", "stderr", "-p", dir, "-c", main))
+	// Said once it listens.
+	if err := nginx.log.Wait(s.ctx, "event method", 0); err != nil {
+		t.Fatalf("nginx: %v", err)
+	}
+	return address
+}
+
+func startHAProxy(t *testing.T, s *site, dir, text string) string {
+	t.Helper()
+	// HAProxy is given a socket that listens already, as it says nothing when its
+	// own does.
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopbackHost().String(), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	socket, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	var pair []byte
+	for _, path := range []string{s.CertificateFile(), s.KeyFile()} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair = append(pair, text...)
+	}
+	settings := writeFile(t, filepath.Join(dir, "haproxy.cfg"), settle(t, text,
+		":::443 v4v6", "fd@3", // the first of ExtraFiles
+		"/etc/haproxy/chat.example.org.pem", writeFile(t, filepath.Join(dir, "pair.pem"), string(pair)),
+		"127.0.0.1:5280", s.HTTP))
+	haproxy := exec.Command(debianProgram(t, "haproxy"), "-db", "-f", settings)
+	haproxy.ExtraFiles = []*os.File{socket}
+	startProcess(t, "haproxy", haproxy)
+	return listener.Addr().String()
+}
+
+// debianProgram finds a program that for users other than root may lie outside of
+// PATH.
+func debianProgram(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		path, err = exec.LookPath("/usr/sbin/" + name)
+	}
+	if err != nil {
+		t.Fatalf("%v; `make setup` installs it", err)
+	}
+	return path
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopbackHost().String(), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// webVisitor is what connects to an address from that of a visitor, over TLS.
+type webVisitor struct {
+	ctx     context.Context
+	address string
+	// BOSH goes over HTTP/2 if the proxy offers it, WebSocket needs HTTP/1.1.
+	bosh, websocket *http.Client
+}
+
+func (s *site) visitor(t *testing.T, address string) *webVisitor {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(visitor)}}
+	client := func(http2 bool) *http.Client {
+		transport := &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: s.tls.Clone(), ForceAttemptHTTP2: http2}
+		t.Cleanup(transport.CloseIdleConnections)
+		return &http.Client{Transport: transport}
+	}
+	return &webVisitor{ctx: s.ctx, address: address, bosh: client(true), websocket: client(false)}
+}
+
+// get fetches a file for a page of origin, if that is not empty.
+func (v *webVisitor) get(t *testing.T, path, origin string) (status int, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(v.ctx, http.MethodGet, "https://"+v.address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if origin != "" {
+		r.Header.Set("Origin", origin)
+	}
+	answer, err := v.bosh.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// connect makes a stream, whose requests have this header; no origin is that of
+// a client that is no browser.
+func (v *webVisitor) connect(t *testing.T, transport string, header http.Header) *stream {
+	t.Helper()
+	if transport == "bosh" {
+		return &stream{&boshFraming{ctx: v.ctx, client: v.bosh, url: "https://" + v.address + "/http-bind", fields: header, rid: 1573741820}}
+	}
+	conn, _, err := websocket.Dial(v.ctx, "wss://"+v.address+"/xmpp-websocket", &websocket.DialOptions{
+		HTTPClient: v.websocket, HTTPHeader: header, Subprotocols: []string{"xmpp"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.CloseNow() })
+	return &stream{&webFraming{ctx: v.ctx, conn: conn}}
+}
+
+// boshFraming is that of XEP-0206 for a client that sends nothing while it waits.
+type boshFraming struct {
+	ctx    context.Context
+	client *http.Client
+	url    string
+	fields http.Header // of each request
+	sid    string
+	rid    int64
+	unread []element
+	ended  bool
+}
+
+func (f *boshFraming) header() error {
+	if f.sid != "" {
+		return f.request(fmt.Sprintf("to='%s' xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'", domain), "")
+	}
+	return f.request(fmt.Sprintf("to='%s' ver='1.6' wait='30' hold='1' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'", domain), "")
+}
+
+func (f *boshFraming) write(format string, args ...any) error {
+	return f.request("", fmt.Sprintf(format, args...))
+}
+
+func (f *boshFraming) next() (element, error) {
+	for len(f.unread) == 0 {
+		if f.ended {
+			return element{}, io.EOF
+		}
+		if err := f.request("", ""); err != nil {
+			return element{}, err
+		}
+	}
+	e := f.unread[0]
+	f.unread = f.unread[1:]
+	return e, nil
+}
+
+// close leaves the session to its inactivity.
+func (f *boshFraming) close() {}
+
+// request sends a body and reads the answer.
+func (f *boshFraming) request(attributes, payload string) error {
+	if f.sid != "" {
+		attributes += fmt.Sprintf(" sid='%s'", f.sid)
+	}
+	f.rid++
+	body := fmt.Sprintf("<body xmlns='http://jabber.org/protocol/httpbind' rid='%d' %s>%s</body>", f.rid, attributes, payload)
+	r, err := http.NewRequestWithContext(f.ctx, http.MethodPost, f.url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	maps.Copy(r.Header, f.fields)
+	r.Header.Set("Content-Type", "text/xml; charset=utf-8")
+	answer, err := f.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %s", answer.Status)
+	}
+	var b element
+	if err := xml.NewDecoder(answer.Body).Decode(&b); err != nil {
+		return err
+	}
+	if !b.is("http://jabber.org/protocol/httpbind", "body") {
+		return fmt.Errorf("no body but %v", b)
+	}
+	if sid := b.attribute("sid"); sid != "" {
+		f.sid = sid
+	}
+	f.ended = b.attribute("type") == "terminate"
+	f.unread = append(f.unread, b.Children...)
+	return nil
+}
