@@ -12,12 +12,13 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, slash := range []string{"", "/{$}"} {
 		mux.HandleFunc("/xmpp-websocket"+slash, s.endpoint("websocket", "GET, OPTIONS", s.websocket))
+		mux.HandleFunc("/http-bind"+slash, s.endpoint("bosh", "GET, POST, OPTIONS", s.bosh))
 	}
 	mux.HandleFunc("/.well-known/host-meta", s.discovery.serveXRD)
 	mux.HandleFunc("/.well-known/host-meta.json", s.discovery.serveJRD)
 	mux.HandleFunc("/xtoken.js", s.endpoint("", "GET, HEAD, OPTIONS", s.xtokenJS))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "this is an XMPP server: clients connect to /xmpp-websocket", http.StatusNotFound)
+		http.Error(w, "this is an XMPP server: clients connect to /xmpp-websocket or /http-bind", http.StatusNotFound)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recoverPanic()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"xtokend/component"
+	"xtokend/internal/bosh"
 )
 
 const (
@@ -81,6 +82,9 @@ type Server struct {
 	now       func() time.Time
 	panics    atomic.Int64
 	http      *http.Server
+
+	sessions   *boshSessions
+	boshConfig bosh.Config
 }
 
 // New returns a Server that serves nothing yet. It returns an error if there is
@@ -97,6 +101,7 @@ func New(c Config) (*Server, error) {
 	if s.origins, err = newOrigins(c.AllowedOrigins); err != nil {
 		return nil, err
 	}
+	s.sessions, s.boshConfig = newBOSHSessions(s.limits.BOSHSessions), boshConfig(s.limits)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

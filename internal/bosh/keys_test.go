@@ -38,6 +38,13 @@ func TestKeys(t *testing.T) {
 			< 1 ack=2
 			> 3 key=$L1: c
 			< 2 ack=3`},
+		{"the sequence in the text of XEP-0124 §15", begun("newkey=ca393b51b682f61f98e7877d61146407f3d0a770") + `
+			> 1 key=bfb06a6f113cd6fd3838ab9d300fdb4fe3da2f7d: a
+			> 2 key=6f825e81f4532b2c5fa2d12457d8a1f22e8f838e newkey=113f58a37245ec9637266cf2fb6e48bfeaf7964e: b
+			< 1 ack=2
+			> 3 key=6f825e81f4532b2c5fa2d12457d8a1f22e8f838e: c
+			< 2 terminate other-request
+			< 3 terminate item-not-found`},
 		{"out of order", begun("newkey=$K4") + `
 			> 2 key=$K2: b
 			> 1 key=$K3: a

@@ -50,10 +50,12 @@ type Request struct {
 	// XEP-0206 says.
 	XMPPVersion string
 
-	// Secure and Units are not in the attributes: whether the request came over
-	// an encrypted connection, and its payload in plain stream form.
+	// What is not in the attributes: whether the request came over an encrypted
+	// connection, its payload in plain stream form, and what is wrong with the
+	// rest of the payload, if anything is.
 	Secure bool
 	Units  [][]byte
+	Fault  error
 }
 
 // Version is one of BOSH itself. Its parts are numbers of their own: 1.10 is
@@ -129,7 +131,7 @@ func ParseRequest(attrs []xml.Attr) (Request, error) {
 
 // empty says whether the request only asks for a response (XEP-0124 §11, §12).
 func (r *Request) empty() bool {
-	return len(r.Units) == 0 && !r.Restart && !r.Terminate && r.Pause == 0
+	return len(r.Units) == 0 && r.Fault == nil && !r.Restart && !r.Terminate && r.Pause == 0
 }
 
 // mayExceed says whether the request may be one more than 'requests' allows

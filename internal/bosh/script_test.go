@@ -20,6 +20,8 @@ var config = bosh.Config{
 	Polling: 5 * time.Second, MaxPause: 120 * time.Second, OutBytes: 20, InBytes: 10,
 }
 
+var errFault = errors.New("payload that breaks a rule")
+
 // A script is played to a session. Rids are counted from that of the creation
 // request, 0. Units are words.
 //
@@ -29,14 +31,15 @@ var config = bosh.Config{
 //	                       all replies there are
 //	send UNIT              a unit for the client; also full, if there must be no
 //	                       room for it, and broken, if there is nobody left
-//	read UNIT              the next unit from the client; also nothing, EOF, or a
-//	                       condition
+//	read UNIT              the next unit from the client; also nothing, fault, EOF,
+//	                       or a condition
 //	gone RID               the connection of a request is lost
 //	after DURATION         time passes
 //	end CONDITION UNIT     our side ends the session; '-' is none
 //	over WHY               the session is over; '-' if it is not
 //	open, authenticated    the stream is opened, the client logged in
 //	invalid CONDITION      a body that breaks a rule
+//	abort CONDITION        the session ends at once
 type player struct {
 	t       *testing.T
 	now     time.Time
@@ -107,6 +110,8 @@ func (p *player) do(line string) {
 			got = string(c)
 		case err == io.EOF:
 			got = "EOF"
+		case err == errFault:
+			got = "fault"
 		case err == nil && unit == nil:
 			got = "nothing"
 		}
@@ -135,6 +140,8 @@ func (p *player) do(line string) {
 		p.session.Open(bosh.Opening{From: "example.org", AuthID: "ID"})
 	case "authenticated":
 		p.session.Authenticated()
+	case "abort":
+		p.session.Abort(bosh.Condition(rest))
 	case "invalid":
 		p.session.Invalid(p.handle("invalid"), bosh.Condition(rest))
 	default:
@@ -225,6 +232,8 @@ func (p *player) request(name, text string) bosh.Request {
 			r.Restart = true
 		case "insecure":
 			r.Secure = false
+		case "fault":
+			r.Fault = errFault
 		default:
 			p.t.Fatalf("a script has the attribute %q", attr)
 		}

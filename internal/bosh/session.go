@@ -38,8 +38,9 @@ type Session struct {
 	keys  keys
 	cache cache
 
-	in  queue
-	out queue
+	in    queue
+	fault error // stands behind what is in the queue
+	out   queue
 
 	opening *Opening  // told with the next payload
 	ending  *ending   // to be told by the next response
@@ -70,7 +71,7 @@ func New(c Config, sid string, h Handle, r Request, now time.Time) *Session {
 	s.last = x
 	s.next++
 	s.held = append(s.held, x)
-	s.in.push(r.Units...)
+	s.enqueue(x)
 	s.settle(now)
 	return s
 }
@@ -192,10 +193,7 @@ func (s *Session) take(x *exchange, now time.Time) {
 	}
 	s.restarted = s.restarted || x.Restart
 	s.acknowledge(x, now)
-	if s.ending == nil {
-		s.in.push(x.Units...)
-	}
-	x.Units = nil
+	s.enqueue(x)
 	if x.Terminate {
 		s.conclude()
 		s.over(ErrTerminated)
@@ -209,6 +207,25 @@ func (s *Session) take(x *exchange, now time.Time) {
 		s.paused = x.Pause
 		s.release = x.RID
 	}
+}
+
+// enqueue lets the payload of x be read, unless nobody reads any more.
+func (s *Session) enqueue(x *exchange) {
+	if s.ending == nil && s.fault == nil {
+		s.in.push(x.Units...)
+		s.fault = x.Fault
+	}
+	x.Units = nil
+}
+
+// Abort ends the session at once, whether the client hears of it or not.
+func (s *Session) Abort(c Condition) {
+	if s.err != nil {
+		return
+	}
+	s.ending = &ending{condition: c}
+	s.conclude()
+	s.over(ErrInactive)
 }
 
 // refuse ends the session with a terminal binding condition (XEP-0124 §17.2)

@@ -675,6 +675,32 @@ func TestSession(t *testing.T) {
 			< invalid terminate bad-request
 			over bad-request
 			read bad-request`},
+		{"payload with a fault: read behind what is good", begun + `
+			> 2: c
+			> 1 fault: a
+			< 1 ack=2
+			read a
+			read fault
+			read fault
+			end remote-stream-error error
+			< 2 terminate remote-stream-error: error
+			read EOF`},
+		{"a fault is no poll", begun + `
+			> 1
+			> 2 fault
+			< 1 ack=2`},
+		{"abort", begun + `
+			> 1
+			send x
+			< 1: x
+			> 2: a
+			abort internal-server-error
+			< 2 terminate internal-server-error
+			over inactive
+			read a
+			read EOF
+			> 3
+			< 3 terminate item-not-found`},
 		{"legacy clients get HTTP errors", `
 			create legacy hold=0
 			< 0 wait=60 hold=0 requests=1 polling=5 inactivity=90 maxpause=120 ver=1.11 ack=0

@@ -39,18 +39,21 @@ func (s *Session) End(c Condition, last []byte, now time.Time) {
 		s.out.push(last)
 	}
 	s.ending = &ending{condition: c}
-	s.in = queue{}
+	s.in, s.fault = queue{}, nil
 	s.settle(now)
 }
 
 // Read takes the next unit from the client; it is nil if there is none yet.
-// Behind the last one it returns io.EOF, or the [Condition] that ended the
-// session.
+// Behind the last one it returns the Fault of the request that had one, else
+// io.EOF, or the [Condition] that ended the session.
 func (s *Session) Read(now time.Time) ([]byte, error) {
 	if len(s.in.units) > 0 {
 		u := s.in.pop()
 		s.settle(now)
 		return u, nil
+	}
+	if s.fault != nil {
+		return nil, s.fault
 	}
 	switch err := s.err.(type) {
 	case nil:

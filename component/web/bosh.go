@@ -1,0 +1,133 @@
+package web
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"xtokend/component"
+	"xtokend/internal/bosh"
+)
+
+const (
+	boshWait = 60 * time.Second
+	// boshInactivity is longer than the minute for which browsers put off the
+	// timers of a page in the background.
+	boshInactivity        = 75 * time.Second
+	boshPollingInactivity = 90 * time.Second
+	boshPolling           = 5 * time.Second
+	boshMaxPause          = 120 * time.Second
+	// bodyTimeout bounds the reading of a request's body.
+	bodyTimeout = 20 * time.Second
+
+	boshContentType = "text/xml; charset=utf-8" // XEP-0124 §7.1
+)
+
+func boshConfig(l Limits) bosh.Config {
+	return bosh.Config{
+		Wait: boshWait, Inactivity: boshInactivity, PollingInactivity: boshPollingInactivity,
+		Polling: boshPolling, MaxPause: boshMaxPause,
+		OutBytes: l.BOSHBufferBytes, InBytes: l.BOSHBufferBytes,
+	}
+}
+
+// bosh answers a request of a BOSH session, as soon as its session wants to.
+func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client) {
+	switch r.Method {
+	case http.MethodPost:
+	case http.MethodGet, http.MethodHead:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Write([]byte("This is where XMPP clients connect by BOSH (XEP-0124). It works: give this address to your client.\n"))
+		return
+	default:
+		w.Header().Set("Allow", "GET, POST, OPTIONS")
+		http.Error(w, "BOSH clients use POST (XEP-0124)", http.StatusMethodNotAllowed)
+		return
+	}
+	// Nothing is left behind for the next request on this connection.
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := readBodyTag(r.Body)
+	session := s.sessions.find(body.SID)
+	elementBytes, bodyBytes := negotiationElementBytes, negotiationElementBytes
+	if session != nil {
+		elementBytes, bodyBytes = session.limits()
+	}
+	if err == nil {
+		err = body.readPayload(elementBytes, bodyBytes)
+	}
+	control.SetReadDeadline(time.Time{})
+	body.Secure = c.Secure || c.Loopback
+
+	switch {
+	case err != nil && !breaksSyntax(err): // the client repeats its request
+		http.Error(w, "the request did not arrive whole", http.StatusRequestTimeout)
+	case body.SID != "" && session == nil:
+		refuseBOSH(w, bosh.ItemNotFound)
+	case session != nil && err != nil:
+		session.reply(w, r, session.invalid())
+	case session != nil:
+		session.reply(w, r, session.receive(body))
+	case err != nil || body.Fault != nil:
+		refuseBOSH(w, bosh.BadRequest)
+	case body.Terminate || body.Restart:
+		refuseBOSH(w, bosh.ItemNotFound)
+	case body.To == "":
+		refuseBOSH(w, bosh.ImproperAddressing)
+	default:
+		s.createBOSH(w, r, c, body)
+	}
+}
+
+// createBOSH begins a session and hands it to the front.
+func (s *Server) createBOSH(w http.ResponseWriter, r *http.Request, c component.Client, body *boshBody) {
+	session, opened := newBOSHSession(s, body)
+	switch ok, first := s.sessions.add(session); {
+	case !ok && first:
+		s.log.Warn("as many BOSH sessions as limits.bosh_sessions allows: new ones are refused", "limit", s.limits.BOSHSessions)
+		fallthrough
+	case !ok:
+		refuseBOSH(w, bosh.InternalServerError)
+		return
+	}
+	conn := connectionOf(r).raw
+	s.front.ServeStream(&boshConn{boshSession: session, local: conn.LocalAddr(), remote: conn.RemoteAddr()}, c)
+	session.reply(w, r, opened)
+}
+
+// refuseBOSH answers a request that belongs to no session.
+func refuseBOSH(w http.ResponseWriter, c bosh.Condition) {
+	writeBOSH(w, boshContentType, &bosh.Reply{Type: "terminate", Condition: c, Status: http.StatusOK})
+}
+
+// writeBOSH sends a reply; an error says that it was not sent whole.
+func writeBOSH(w http.ResponseWriter, contentType string, reply *bosh.Reply) error {
+	text := reply.AppendBody(nil)
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(text))) // else it might be chunked (XEP-0124 §5)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(reply.Status)
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	return http.NewResponseController(w).Flush()
+}
+
+// contentType is that of a session's responses. Clients that take no other
+// may name it (XEP-0124 §7.1), but none as which a browser would show a page:
+// what is in a response comes from strangers.
+func contentType(asked string) string {
+	media, params, err := mime.ParseMediaType(asked)
+	charset, named := params["charset"]
+	if err == nil && (!named || strings.EqualFold(charset, "utf-8")) {
+		switch media {
+		case "text/xml", "application/xml", "text/plain":
+			return asked
+		}
+	}
+	return boshContentType
+}

@@ -1,0 +1,23 @@
+package web
+
+import "xtokend/internal/bosh"
+
+// SetBOSH changes what sessions that begin from now on are granted.
+func SetBOSH(s *Server, change func(*bosh.Config)) { change(&s.boshConfig) }
+
+// AwaitBOSHRequests returns once n requests of a session wait for their replies.
+func AwaitBOSHRequests(s *Server, sid string, n int) {
+	session := s.sessions.find(sid)
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	for len(session.requests) != n {
+		session.changed.Wait()
+	}
+}
+
+// BOSHSessions is the number of sessions that are remembered.
+func BOSHSessions(s *Server) int {
+	s.sessions.mu.Lock()
+	defer s.sessions.mu.Unlock()
+	return len(s.sessions.bySID)
+}

@@ -1,0 +1,185 @@
+package web
+
+import (
+	"container/list"
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"xtokend/internal/bosh"
+)
+
+// boshSession is a session between requests of HTTP on one side and the front,
+// which holds its conn, on the other. One timer serves all its deadlines.
+type boshSession struct {
+	server      *Server
+	sid         string
+	creation    streamAttributes
+	contentType string // of responses
+
+	waiting *list.Element // the table's, under its lock
+
+	mu       sync.Mutex
+	changed  sync.Cond // something may have come to be read, or room to write
+	machine  *bosh.Session
+	requests map[bosh.Handle]chan bosh.Reply
+	last     bosh.Handle
+	timer    *time.Timer
+
+	elementBytes int // that an element may have
+	bodyBytes    int // that all of a request's may have
+
+	// The conn's.
+	closed                      bool
+	readDeadline, writeDeadline time.Time
+}
+
+// boshRequest is a request whose reply is still to come.
+type boshRequest struct {
+	handle bosh.Handle
+	reply  chan bosh.Reply // gets one at most
+}
+
+// newBOSHSession begins a session by its first request.
+func newBOSHSession(server *Server, body *boshBody) (*boshSession, boshRequest) {
+	s := &boshSession{
+		server: server, sid: rand.Text(), creation: body.stream, contentType: contentType(body.Content),
+		requests:     make(map[bosh.Handle]chan bosh.Reply),
+		elementBytes: negotiationElementBytes, bodyBytes: negotiationElementBytes,
+	}
+	s.changed.L = &s.mu
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer = time.AfterFunc(boshWait, s.expire)
+	request := s.expect()
+	body.Units = slices.Insert(body.Units, 0, s.creation.header())
+	s.machine = bosh.New(server.boshConfig, s.sid, request.handle, body.Request, server.now())
+	s.settle()
+	return s, request
+}
+
+// receive takes a request to the machine.
+func (s *boshSession) receive(body *boshBody) boshRequest {
+	switch {
+	case body.Terminate && body.Fault == nil:
+		body.Units = append(body.Units, []byte("</stream:stream>"))
+	case body.Restart: // its payload is ignored (XEP-0206 §5)
+		body.Units, body.Fault = [][]byte{body.stream.orElse(s.creation).header()}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	request := s.expect()
+	s.machine.Receive(request.handle, body.Request, s.server.now())
+	s.settle()
+	return request
+}
+
+// invalid refuses a body that breaks the syntax of XEP-0124.
+func (s *boshSession) invalid() boshRequest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	request := s.expect()
+	s.machine.Invalid(request.handle, bosh.BadRequest)
+	s.settle()
+	return request
+}
+
+// expect names a new request. The caller holds the lock.
+func (s *boshSession) expect() boshRequest {
+	s.last++
+	request := boshRequest{s.last, make(chan bosh.Reply, 1)}
+	s.requests[request.handle] = request.reply
+	return request
+}
+
+// reply waits for the reply to a request and sends it. The machine is told if
+// it cannot be.
+func (s *boshSession) reply(w http.ResponseWriter, r *http.Request, request boshRequest) {
+	select {
+	case reply := <-request.reply:
+		if r.Context().Err() != nil {
+			break
+		}
+		control := http.NewResponseController(w)
+		control.SetWriteDeadline(time.Now().Add(s.server.limits.WriteTimeout))
+		if err := writeBOSH(w, s.contentType, &reply); err != nil {
+			break
+		}
+		control.SetWriteDeadline(time.Time{})
+		return
+	case <-r.Context().Done():
+	}
+	s.gone(request.handle)
+}
+
+// gone says that the connection of a request is lost, and its reply with it.
+func (s *boshSession) gone(h bosh.Handle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.requests, h)
+	s.machine.Gone(h, s.server.now())
+	s.settle()
+}
+
+func (s *boshSession) abort(c bosh.Condition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.machine.Abort(c)
+	s.settle()
+}
+
+// expire is called by the timer.
+func (s *boshSession) expire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.machine.Expire(s.server.now())
+	s.settle()
+}
+
+// settle must follow each call of the machine's that may change what it says. It
+// hands out replies, wakes up whoever waits and sets the timer. The caller holds
+// the lock.
+func (s *boshSession) settle() {
+	for _, r := range s.machine.Replies() {
+		if replies, ok := s.requests[r.Handle]; ok {
+			delete(s.requests, r.Handle)
+			replies <- r // has room for the one there is
+		}
+	}
+	s.changed.Broadcast()
+	if s.machine.Err() != nil {
+		s.server.sessions.remove(s)
+	}
+	s.setTimer()
+}
+
+func (s *boshSession) setTimer() {
+	next := time.Duration(-1)
+	consider := func(d time.Duration) {
+		if d = max(d, 0); next < 0 || d < next {
+			next = d
+		}
+	}
+	if d := s.machine.Deadline(); !d.IsZero() {
+		consider(d.Sub(s.server.now()))
+	}
+	for _, d := range []time.Time{s.readDeadline, s.writeDeadline} {
+		if left := time.Until(d); !d.IsZero() && left > 0 { // else it was said already
+			consider(left)
+		}
+	}
+	if next < 0 {
+		s.timer.Stop()
+	} else {
+		s.timer.Reset(next)
+	}
+}
+
+// limits says how long an element may be, and all of a request's together.
+func (s *boshSession) limits() (elementBytes, bodyBytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.elementBytes, s.bodyBytes
+}
