@@ -51,7 +51,7 @@ type answer struct {
 
 // do sends text as it is.
 func (c *boshClient) do(method, text string) *pending {
-	ctx, cancel := context.WithCancel(c.t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	p := &pending{c.t, cancel, make(chan answer, 1)}
 	r, err := http.NewRequestWithContext(ctx, method, c.url, strings.NewReader(text))
 	must(c.t, err)
@@ -121,6 +121,8 @@ func (c *boshClient) create(attrs string) answer {
 		c.t.Fatalf("no sid in %s", a.body)
 	}
 	c.sid = m[1]
+	// The front would wait for whoever leaves without a word.
+	c.t.Cleanup(func() { <-c.say("type='terminate'", "").answer })
 	return a
 }
 

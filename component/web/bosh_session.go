@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"crypto/rand"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -132,10 +133,27 @@ func (s *boshSession) abort(c bosh.Condition) {
 
 // expire is called by the timer.
 func (s *boshSession) expire() {
+	defer s.recoverPanic()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.machine.Expire(s.server.now())
 	s.settle()
+}
+
+// recoverPanic gives a session up that met a fault in the program where no
+// request and no front would notice. It must be deferred directly.
+func (s *boshSession) recoverPanic() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	s.server.panics.Add(1)
+	s.server.log.Error("a fault in the program ended a BOSH session; please report it", "panic", v, "stack", string(debug.Stack()))
+	s.server.sessions.remove(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.changed.Broadcast()
 }
 
 // settle must follow each call of the machine's that may change what it says. It
@@ -166,7 +184,7 @@ func (s *boshSession) setTimer() {
 		consider(d.Sub(s.server.now()))
 	}
 	for _, d := range []time.Time{s.readDeadline, s.writeDeadline} {
-		if left := time.Until(d); !d.IsZero() && left > 0 { // else it was said already
+		if left := time.Until(d); !s.closed && !d.IsZero() && left > 0 { // else it was said already
 			consider(left)
 		}
 	}
