@@ -11,30 +11,12 @@ import (
 	"xtokend/internal/bosh"
 )
 
-const (
-	boshWait = 60 * time.Second
-	// boshInactivity is longer than the minute for which browsers put off the
-	// timers of a page in the background.
-	boshInactivity        = 75 * time.Second
-	boshPollingInactivity = 90 * time.Second
-	boshPolling           = 5 * time.Second
-	boshMaxPause          = 120 * time.Second
-	// bodyTimeout bounds the reading of a request's body.
-	bodyTimeout = 20 * time.Second
-
-	boshContentType = "text/xml; charset=utf-8" // XEP-0124 §7.1
-)
-
-func boshConfig(l Limits) bosh.Config {
-	return bosh.Config{
-		Wait: boshWait, Inactivity: boshInactivity, PollingInactivity: boshPollingInactivity,
-		Polling: boshPolling, MaxPause: boshMaxPause,
-		OutBytes: l.BOSHBufferBytes, InBytes: l.BOSHBufferBytes,
-	}
-}
+const boshContentType = "text/xml; charset=utf-8" // XEP-0124 §7.1
 
 // bosh answers a request of a BOSH session, as soon as its session wants to.
 func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client) {
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(s.sessions.bodyTimeout))
 	switch r.Method {
 	case http.MethodPost:
 	case http.MethodGet, http.MethodHead:
@@ -46,9 +28,6 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 		http.Error(w, "BOSH clients use POST (XEP-0124)", http.StatusMethodNotAllowed)
 		return
 	}
-	// Nothing is left behind for the next request on this connection.
-	control := http.NewResponseController(w)
-	control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := readBodyTag(r.Body)
 	session := s.sessions.find(body.SID)
 	elementBytes, bodyBytes := negotiationElementBytes, negotiationElementBytes
@@ -58,24 +37,26 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 	if err == nil {
 		err = body.readPayload(elementBytes, bodyBytes)
 	}
-	control.SetReadDeadline(time.Time{})
+	if body.reader.eof { // else the rest is still bounded in time
+		control.SetReadDeadline(time.Time{})
+	}
 	body.Secure = c.Secure || c.Loopback
 
 	switch {
 	case err != nil && !breaksSyntax(err): // the client repeats its request
 		http.Error(w, "the request did not arrive whole", http.StatusRequestTimeout)
 	case body.SID != "" && session == nil:
-		refuseBOSH(w, bosh.ItemNotFound)
+		s.refuseBOSH(w, bosh.ItemNotFound)
 	case session != nil && err != nil:
 		session.reply(w, r, session.invalid())
 	case session != nil:
 		session.reply(w, r, session.receive(body))
 	case err != nil || body.Fault != nil:
-		refuseBOSH(w, bosh.BadRequest)
+		s.refuseBOSH(w, bosh.BadRequest)
 	case body.Terminate || body.Restart:
-		refuseBOSH(w, bosh.ItemNotFound)
+		s.refuseBOSH(w, bosh.ItemNotFound)
 	case body.To == "":
-		refuseBOSH(w, bosh.ImproperAddressing)
+		s.refuseBOSH(w, bosh.ImproperAddressing)
 	default:
 		s.createBOSH(w, r, c, body)
 	}
@@ -89,7 +70,7 @@ func (s *Server) createBOSH(w http.ResponseWriter, r *http.Request, c component.
 		s.log.Warn("as many BOSH sessions as limits.bosh_sessions allows: new ones are refused", "limit", s.limits.BOSHSessions)
 		fallthrough
 	case !ok:
-		refuseBOSH(w, bosh.InternalServerError)
+		s.refuseBOSH(w, bosh.InternalServerError)
 		return
 	}
 	conn := connectionOf(r).raw
@@ -98,13 +79,15 @@ func (s *Server) createBOSH(w http.ResponseWriter, r *http.Request, c component.
 }
 
 // refuseBOSH answers a request that belongs to no session.
-func refuseBOSH(w http.ResponseWriter, c bosh.Condition) {
-	writeBOSH(w, boshContentType, &bosh.Reply{Type: "terminate", Condition: c, Status: http.StatusOK})
+func (s *Server) refuseBOSH(w http.ResponseWriter, c bosh.Condition) {
+	s.writeBOSH(w, boshContentType, &bosh.Reply{Type: "terminate", Condition: c, Status: http.StatusOK})
 }
 
 // writeBOSH sends a reply; an error says that it was not sent whole.
-func writeBOSH(w http.ResponseWriter, contentType string, reply *bosh.Reply) error {
+func (s *Server) writeBOSH(w http.ResponseWriter, contentType string, reply *bosh.Reply) error {
 	text := reply.AppendBody(nil)
+	control := http.NewResponseController(w)
+	control.SetWriteDeadline(time.Now().Add(s.limits.WriteTimeout))
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(text))) // else it might be chunked (XEP-0124 §5)
@@ -114,7 +97,11 @@ func writeBOSH(w http.ResponseWriter, contentType string, reply *bosh.Reply) err
 	if _, err := w.Write(text); err != nil {
 		return err
 	}
-	return http.NewResponseController(w).Flush()
+	if err := control.Flush(); err != nil {
+		return err
+	}
+	// Nothing is left behind for the next request on the connection.
+	return control.SetWriteDeadline(time.Time{})
 }
 
 // contentType is that of a session's responses. Clients that take no other

@@ -1,9 +1,16 @@
 package web
 
-import "xtokend/internal/bosh"
+import (
+	"time"
+
+	"xtokend/internal/bosh"
+)
 
 // SetBOSH changes what sessions that begin from now on are granted.
-func SetBOSH(s *Server, change func(*bosh.Config)) { change(&s.boshConfig) }
+func SetBOSH(s *Server, change func(*bosh.Config)) { change(&s.sessions.config) }
+
+// SetBodyTimeout bounds the reading of a body anew.
+func SetBodyTimeout(s *Server, d time.Duration) { s.sessions.bodyTimeout = d }
 
 // AwaitBOSHRequests returns once n requests of a session wait for their replies.
 func AwaitBOSHRequests(s *Server, sid string, n int) {

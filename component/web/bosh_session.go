@@ -56,7 +56,7 @@ func newBOSHSession(server *Server, body *boshBody) (*boshSession, boshRequest) 
 	s.timer = time.AfterFunc(boshWait, s.expire)
 	request := s.expect()
 	body.Units = slices.Insert(body.Units, 0, s.creation.header())
-	s.machine = bosh.New(server.boshConfig, s.sid, request.handle, body.Request, server.now())
+	s.machine = bosh.New(server.sessions.config, s.sid, request.handle, body.Request, server.now())
 	s.settle()
 	return s, request
 }
@@ -100,16 +100,9 @@ func (s *boshSession) expect() boshRequest {
 func (s *boshSession) reply(w http.ResponseWriter, r *http.Request, request boshRequest) {
 	select {
 	case reply := <-request.reply:
-		if r.Context().Err() != nil {
-			break
+		if r.Context().Err() == nil && s.server.writeBOSH(w, s.contentType, &reply) == nil {
+			return
 		}
-		control := http.NewResponseController(w)
-		control.SetWriteDeadline(time.Now().Add(s.server.limits.WriteTimeout))
-		if err := writeBOSH(w, s.contentType, &reply); err != nil {
-			break
-		}
-		control.SetWriteDeadline(time.Time{})
-		return
 	case <-r.Context().Done():
 	}
 	s.gone(request.handle)

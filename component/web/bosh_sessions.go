@@ -3,13 +3,28 @@ package web
 import (
 	"container/list"
 	"sync"
+	"time"
 
 	"xtokend/internal/bosh"
 )
 
+const (
+	boshWait = 60 * time.Second
+	// boshInactivity is longer than the minute for which browsers put off the
+	// timers of a page in the background.
+	boshInactivity        = 75 * time.Second
+	boshPollingInactivity = 90 * time.Second
+	boshPolling           = 5 * time.Second
+	boshMaxPause          = 120 * time.Second
+	// bodyTimeout bounds the reading of a request's body.
+	bodyTimeout = 20 * time.Second
+)
+
 // boshSessions finds sessions by their sid, and bounds how many there are.
 type boshSessions struct {
-	limit int
+	limit       int
+	config      bosh.Config // of each
+	bodyTimeout time.Duration
 
 	mu              sync.Mutex
 	bySID           map[string]*boshSession
@@ -17,8 +32,16 @@ type boshSessions struct {
 	full            bool       // and somebody was turned away since
 }
 
-func newBOSHSessions(limit int) *boshSessions {
-	return &boshSessions{limit: limit, bySID: make(map[string]*boshSession), unauthenticated: list.New()}
+func newBOSHSessions(l Limits) *boshSessions {
+	return &boshSessions{
+		limit: l.BOSHSessions, bodyTimeout: bodyTimeout,
+		config: bosh.Config{
+			Wait: boshWait, Inactivity: boshInactivity, PollingInactivity: boshPollingInactivity,
+			Polling: boshPolling, MaxPause: boshMaxPause,
+			OutBytes: l.BOSHBufferBytes, InBytes: l.BOSHBufferBytes,
+		},
+		bySID: make(map[string]*boshSession), unauthenticated: list.New(),
+	}
 }
 
 func (t *boshSessions) find(sid string) *boshSession {

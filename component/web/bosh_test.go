@@ -3,6 +3,7 @@ package web_test
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -349,6 +350,30 @@ func TestBOSHWait(t *testing.T) {
 	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
 	c.login()
 	c.say("", "").hear(boshEmpty)
+}
+
+// A body that does not come is not waited for, and ends nothing: the client may
+// send it again.
+func TestBOSHBodyThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	sc := (&scene{}).start(t)
+	web.SetBodyTimeout(sc.web, 100*time.Millisecond)
+	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
+	c.login()
+	start := "<body rid='" + utoa(c.rid) + "' sid='" + c.sid + "' xmlns='http://jabber.org/protocol/httpbind'><message>"
+	for _, text := range []string{"", start} {
+		for _, method := range []string{"POST", "GET"} {
+			conn, err := net.Dial("tcp4", sc.http)
+			must(t, err)
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(patience))
+			io.WriteString(conn, method+" /http-bind HTTP/1.1\r\nHost: example.org\r\nContent-Length: 1000\r\n\r\n"+text)
+			if _, err := io.ReadAll(conn); err != nil {
+				t.Errorf("%s %q: %v", method, text, err)
+			}
+		}
+	}
+	c.say("", "<message/>").hear(boshBody("<message xmlns='jabber:client'/>"))
 }
 
 func TestBOSHPollingTooOften(t *testing.T) {

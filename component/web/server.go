@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"xtokend/component"
-	"xtokend/internal/bosh"
 )
 
 const (
@@ -82,9 +81,7 @@ type Server struct {
 	now       func() time.Time
 	panics    atomic.Int64
 	http      *http.Server
-
-	sessions   *boshSessions
-	boshConfig bosh.Config
+	sessions  *boshSessions
 }
 
 // New returns a Server that serves nothing yet. It returns an error if there is
@@ -101,7 +98,7 @@ func New(c Config) (*Server, error) {
 	if s.origins, err = newOrigins(c.AllowedOrigins); err != nil {
 		return nil, err
 	}
-	s.sessions, s.boshConfig = newBOSHSessions(s.limits.BOSHSessions), boshConfig(s.limits)
+	s.sessions = newBOSHSessions(s.limits)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
