@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # install-test-tools.sh TOOL...: installs the tools named that are missing, on
-# Debian 12. TOOL is the name of a Debian package, or "node" for the npm project
-# testdata/clients.
+# Debian 12. TOOL is the name of a Debian package, or that of an npm project in
+# testdata.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -42,28 +42,32 @@ install_packages() {
 }
 
 # @xmpp/client 0.14 needs Node 20.10, which Debian 12 does not have.
-install_clients() {
+need_node() {
   command -v npm >/dev/null ||
     fail 'npm was not found' 'install Node.js 20.10 or later, with npm, and run this again'
   node -e '
     const [major, minor] = process.versions.node.split(".").map(Number);
     process.exit(major > 20 || (major === 20 && minor >= 10) ? 0 : 1);' ||
     fail "Node.js $(node --version) is too old" 'install Node.js 20.10 or later'
-  local stamp=testdata/clients/node_modules/.package-lock.json
-  if [ ! -e "$stamp" ] || [ testdata/clients/package-lock.json -nt "$stamp" ]; then
-    echo '== installing the npm project testdata/clients'
-    npm ci --prefix testdata/clients --no-audit --no-fund --loglevel=error
+}
+
+install_project() {
+  local stamp=$1/node_modules/.package-lock.json
+  if [ ! -e "$stamp" ] || [ "$1/package-lock.json" -nt "$stamp" ]; then
+    echo "== installing the npm project $1"
+    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error
   fi
 }
 
 missing=()
-clients=false
+projects=()
 for tool in "$@"; do
-  if [ "$tool" = node ]; then
-    clients=true
+  if [ -e "testdata/$tool/package.json" ]; then
+    projects+=("testdata/$tool")
   elif ! installed "$tool"; then
     missing+=("$tool")
   fi
 done
 if [ ${#missing[@]} -gt 0 ]; then install_packages; fi
-if $clients; then install_clients; fi
+if [ ${#projects[@]} -gt 0 ]; then need_node; fi
+for project in "${projects[@]}"; do install_project "$project"; done
