@@ -31,7 +31,7 @@ func (c *cache) newest() *exchange {
 
 // lost says whether the response to x, given to h alone, can be taken back.
 func (x *exchange) lost(h Handle) bool {
-	return x.handle == h && len(x.reply.Payload) > 0 && !x.creation && !x.fixed
+	return x.handle == h && len(x.reply.Payload) > 0 && !x.fixed
 }
 
 // remove takes out the newest.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -33,8 +34,11 @@ type world struct {
 
 // payload is what the request with that rid carries, each time it is sent.
 func payload(rid uint64) [][]byte {
+	if rid%8 == 0 {
+		return nil
+	}
 	var units [][]byte
-	for i := range rid % 4 {
+	for i := range 1 + rid%3 {
 		units = append(units, fmt.Appendf(nil, "%d.%d;", rid, i))
 	}
 	return units
@@ -47,8 +51,16 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 1, 1, 3, 0, 2, 2, 9, 0, 4, 4, 9, 0, 5, 0, 6})
 	f.Add([]byte{7, 0, 0, 0, 10, 0, 8, 0, 3, 9, 0, 11, 12, 0, 200, 13})
 	f.Add([]byte{3, 0, 9, 0, 0, 5, 0, 10, 0, 3, 0, 5, 0, 9, 14, 0, 15, 0})
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		ops := make([]byte, 80)
+		for i := range ops {
+			ops[i] = byte(random.Uint32())
+		}
+		f.Add(ops)
+	}
 	f.Fuzz(func(t *testing.T, ops []byte) {
-		if len(ops) < 2 {
+		if len(ops) < 2 || len(ops) > 400 { // long ones only cost time
 			return
 		}
 		w := &world{t: t, now: time.Unix(1700000000, 0), rid: 1000 + uint64(ops[1]),
@@ -83,6 +95,10 @@ func (w *world) request(rid uint64, change func(*Request)) {
 
 func (w *world) do(op byte, n int) {
 	plain := func(*Request) {}
+	// Mostly the client keeps the rules.
+	if op < 7 && n > 1 && len(w.open) >= w.s.terms.Requests {
+		op = 9
+	}
 	switch op {
 	case 0, 1: // the next request
 		w.rid++
@@ -93,9 +109,11 @@ func (w *world) do(op byte, n int) {
 		w.look()
 		w.request(w.rid-2, plain)
 	case 3: // one of the last again
-		w.request(w.rid-1-uint64(n%4), plain)
+		w.request(w.rid-1-uint64(n/8), plain)
 	case 4: // one is left out
-		w.rid++
+		if n == 0 {
+			w.rid++
+		}
 	case 5: // one that acknowledges
 		w.rid++
 		w.request(w.rid-1, func(r *Request) { r.Ack = w.rid - 2 - uint64(n%4) })

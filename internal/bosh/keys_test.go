@@ -2,26 +2,25 @@ package bosh_test
 
 import (
 	"crypto/sha1"
-	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 )
 
-// sequence is K(n) to K(1) of XEP-0124 §15.3.
-func sequence(seed string, n int) []string {
+// sequence is K(n) to K(1) of XEP-0124 §15.3, in letters of that format.
+func sequence(format, seed string, n int) []string {
 	keys := make([]string, n)
 	for i := n - 1; i >= 0; i-- {
-		sum := sha1.Sum([]byte(seed))
-		seed = hex.EncodeToString(sum[:])
+		seed = fmt.Sprintf(format, sha1.Sum([]byte(seed)))
 		keys[i] = seed
 	}
 	return keys
 }
 
 func TestKeys(t *testing.T) {
-	k, other := sequence("seed", 4), sequence("another seed", 3)
+	k, other, capitals := sequence("%x", "seed", 4), sequence("%x", "another seed", 3), sequence("%X", "seed", 3)
 	words := strings.NewReplacer("$K4", k[0], "$K3", k[1], "$K2", k[2], "$K1", k[3],
-		"$UPPER", strings.ToUpper(k[1]), "$L3", other[0], "$L2", other[1], "$L1", other[2])
+		"$C3", capitals[0], "$C2", capitals[1], "$C1", capitals[2], "$L3", other[0], "$L2", other[1], "$L1", other[2])
 	begun := func(attrs string) string {
 		return strings.Replace(begun, "create", "create "+attrs, 1)
 	}
@@ -57,6 +56,10 @@ func TestKeys(t *testing.T) {
 			send features
 			< 0 ` + granted + ` opening ack=0: features
 			> 1 key=$K3: a`},
+		{"keys in capitals are hashed as they are", begun("newkey=$C3") + `
+			> 1 key=$C2: a
+			> 2 key=$C1: b
+			< 1 ack=2`},
 		{"wrong key", begun("newkey=$K4") + `
 			> 1 key=$K2: a
 			< 1 terminate item-not-found

@@ -80,7 +80,6 @@ func (s *Session) respond(now time.Time) {
 // due says whether x must be answered although there is nothing to send.
 func (s *Session) due(x *exchange, now time.Time) bool {
 	return len(s.held) > s.terms.Hold ||
-		x.RID <= s.release ||
 		s.report != 0 ||
 		!now.Before(x.arrived.Add(s.terms.Wait))
 }

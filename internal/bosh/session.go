@@ -76,9 +76,6 @@ func New(c Config, sid string, h Handle, r Request, now time.Time) *Session {
 	return s
 }
 
-// SID is the session's identifier.
-func (s *Session) SID() string { return s.terms.SID }
-
 // Err says why the session is over: ErrTerminated, ErrEnded, ErrInactive or a
 // [Condition] that the client brought about. It is nil while the session lives;
 // then every request is refused.
@@ -203,10 +200,7 @@ func (s *Session) take(x *exchange, now time.Time) {
 		s.refuse(x, PolicyViolation)
 		return
 	}
-	if x.Pause > 0 {
-		s.paused = x.Pause
-		s.release = x.RID
-	}
+	s.paused = x.Pause // the requests before are answered because this one is held too
 }
 
 // enqueue lets the payload of x be read, unless nobody reads any more.

@@ -1,6 +1,9 @@
 package bosh_test
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // granted is the creation response to a client that asks for nothing.
 const granted = "wait=60 hold=1 requests=2 polling=5 inactivity=75 maxpause=120 ver=1.6"
@@ -258,6 +261,17 @@ func TestSession(t *testing.T) {
 			> 2
 			gone 1
 			< 2: x`},
+		{"re-attach after reload: what the client was told of its stream", `
+			create wait=30
+			after 30s
+			< 0 wait=30 hold=1 requests=2 polling=5 inactivity=75 maxpause=120 ver=1.6 ack=0
+			> 1
+			open
+			send features
+			< 1 opening: features
+			gone 1
+			> 2
+			< 2 opening: features`},
 		{"what was fetched again is not taken back", begun + `
 			> 1
 			send x
@@ -351,6 +365,26 @@ func TestSession(t *testing.T) {
 			< 2 ack=3
 			< 3
 			read b`},
+		{"a pause takes no place in the buffer", begun + `
+			> 1: a
+			send x
+			< 1: x
+			> 2 pause=5
+			< 2
+			> 3: b
+			send y
+			< 3: y
+			> 1': a
+			< 1': x
+			> 2' pause=5
+			< 2'`},
+		{"a pause that overtakes others", begun + `
+			> 3 pause=5
+			> 2: b
+			> 1: a
+			< 1 ack=3
+			< 2 ack=3
+			< 3`},
 		{"a repeated pause pauses", begun + `
 			> 1 pause=100
 			< 1
@@ -472,6 +506,25 @@ func TestSession(t *testing.T) {
 			> 1''
 			< 4 terminate other-request
 			< 1'' terminate item-not-found`},
+		{"acks that do not come: as many as fit in the buffer", `
+			create acks
+			open
+			send f
+			< 0 ` + granted + ` opening ack=0: f
+			` + unacknowledged("0123456789", 1, 3) + `
+			> 1'
+			< 1' terminate item-not-found`},
+		{"acks that do not come: so many and no more", `
+			create acks
+			open
+			send f
+			< 0 ` + granted + ` opening ack=0: f
+			` + unacknowledged("x", 1, 16) + `
+			> 1'
+			< 1': x
+			` + unacknowledged("x", 17, 17) + `
+			> 1''
+			< 1'' terminate item-not-found`},
 		{"no ack from a client that acknowledges: all was received", `
 			create acks
 			open
@@ -569,6 +622,11 @@ func TestSession(t *testing.T) {
 			end host-unknown error
 			< 0 terminate host-unknown opening: error
 			over ended`},
+		{"our side reads no more", begun + `
+			> 1: a
+			end -
+			< 1 terminate
+			read EOF`},
 		{"our end is not fetched", begun + `
 			end system-shutdown error
 			over -
@@ -697,6 +755,8 @@ func TestSession(t *testing.T) {
 			abort internal-server-error
 			< 2 terminate internal-server-error
 			over inactive
+			abort internal-server-error
+			over inactive
 			read a
 			read EOF
 			> 3
@@ -721,6 +781,16 @@ func repeated(n int) string {
 	s := ""
 	for range n {
 		s += "> 1': a\n< 1': x\n"
+	}
+	return s
+}
+
+// unacknowledged are requests from rid a to b of a client that has received
+// nothing but the creation response.
+func unacknowledged(unit string, a, b int) string {
+	s := ""
+	for rid := a; rid <= b; rid++ {
+		s += fmt.Sprintf("send %s\n> %d ack=0: a\n< %d: %s\nread a\n", unit, rid, rid, unit)
 	}
 	return s
 }

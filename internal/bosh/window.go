@@ -32,7 +32,6 @@ type window struct {
 	held     []*exchange // processed: answered+1 to next-1
 	next     uint64      // whose turn to be processed it is
 	waiting  []*exchange // received and not processed
-	release  uint64      // up to this rid no request is held any longer
 	last     *exchange   // the request that was received last, repetitions aside
 }
 
@@ -182,5 +181,5 @@ func (s *Session) tooSoon(x *exchange) bool {
 		return x.RID-s.answered == uint64(s.terms.Requests)
 	}
 	before := s.cache.find(x.RID - 1)
-	return before != nil && before == s.last && before.blank && len(before.reply.Payload) == 0
+	return before != nil && before.blank && len(before.reply.Payload) == 0
 }
