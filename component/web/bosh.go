@@ -65,14 +65,14 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 // createBOSH begins a session and hands it to the front.
 func (s *Server) createBOSH(w http.ResponseWriter, r *http.Request, c component.Client, body *boshBody) {
 	session, opened := newBOSHSession(s, body)
-	switch ok, first := s.sessions.add(session); {
-	case !ok && first:
-		s.log.Warn("as many BOSH sessions as limits.bosh_sessions allows: new ones are refused", "limit", s.limits.BOSHSessions)
-		fallthrough
-	case !ok:
+	if !s.sessions.add(session) {
+		if s.sessions.firstRefusal() {
+			s.log.Warn("as many BOSH sessions as limits.bosh_sessions allows: new ones are refused", "limit", s.limits.BOSHSessions)
+		}
 		s.refuseBOSH(w, bosh.InternalServerError)
 		return
 	}
+	session.begin()
 	conn := connectionOf(r).raw
 	s.front.ServeStream(&boshConn{boshSession: session, local: conn.LocalAddr(), remote: conn.RemoteAddr()}, c)
 	session.reply(w, r, opened)
@@ -97,11 +97,9 @@ func (s *Server) writeBOSH(w http.ResponseWriter, contentType string, reply *bos
 	if _, err := w.Write(text); err != nil {
 		return err
 	}
-	if err := control.Flush(); err != nil {
-		return err
-	}
-	// Nothing is left behind for the next request on the connection.
-	return control.SetWriteDeadline(time.Time{})
+	err := control.Flush()
+	control.SetWriteDeadline(time.Time{}) // nothing is left behind for the next request on the connection
+	return err
 }
 
 // contentType is that of a session's responses. Clients that take no other

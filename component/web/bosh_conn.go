@@ -135,6 +135,7 @@ func (c *boshConn) end() {
 	if c.condition != bosh.RemoteStreamError {
 		last = nil
 	}
+	c.server.sessions.ended(c.boshSession)
 	c.machine.End(c.condition, last, c.server.now())
 }
 

@@ -20,14 +20,14 @@ type boshSession struct {
 	creation    streamAttributes
 	contentType string // of responses
 
-	waiting *list.Element // the table's, under its lock
+	spare *list.Element // of boshSessions, under its lock
 
 	mu       sync.Mutex
 	changed  sync.Cond // something may have come to be read, or room to write
 	machine  *bosh.Session
 	requests map[bosh.Handle]chan bosh.Reply
 	last     bosh.Handle
-	timer    *time.Timer
+	timer    *time.Timer // nil until there is a deadline
 
 	elementBytes int // that an element may have
 	bodyBytes    int // that all of a request's may have
@@ -43,7 +43,8 @@ type boshRequest struct {
 	reply  chan bosh.Reply // gets one at most
 }
 
-// newBOSHSession begins a session by its first request.
+// newBOSHSession makes a session of its first request. It does nothing before
+// begin is called.
 func newBOSHSession(server *Server, body *boshBody) (*boshSession, boshRequest) {
 	s := &boshSession{
 		server: server, sid: rand.Text(), creation: body.stream, contentType: contentType(body.Content),
@@ -51,14 +52,16 @@ func newBOSHSession(server *Server, body *boshBody) (*boshSession, boshRequest) 
 		elementBytes: negotiationElementBytes, bodyBytes: negotiationElementBytes,
 	}
 	s.changed.L = &s.mu
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.timer = time.AfterFunc(boshWait, s.expire)
 	request := s.expect()
 	body.Units = slices.Insert(body.Units, 0, s.creation.header())
 	s.machine = bosh.New(server.sessions.config, s.sid, request.handle, body.Request, server.now())
-	s.settle()
 	return s, request
+}
+
+func (s *boshSession) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
 }
 
 // receive takes a request to the machine.
@@ -181,10 +184,13 @@ func (s *boshSession) setTimer() {
 			consider(left)
 		}
 	}
-	if next < 0 {
-		s.timer.Stop()
-	} else {
+	switch {
+	case s.timer == nil && next >= 0:
+		s.timer = time.AfterFunc(next, s.expire)
+	case next >= 0:
 		s.timer.Reset(next)
+	case s.timer != nil:
+		s.timer.Stop()
 	}
 }
 

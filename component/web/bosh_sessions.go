@@ -26,10 +26,10 @@ type boshSessions struct {
 	config      bosh.Config // of each
 	bodyTimeout time.Duration
 
-	mu              sync.Mutex
-	bySID           map[string]*boshSession
-	unauthenticated *list.List // of *boshSession, the oldest first
-	full            bool       // and somebody was turned away since
+	mu      sync.Mutex
+	bySID   map[string]*boshSession
+	spare   *list.List // of *boshSession: those that make room for others, in that order
+	refused bool       // somebody was, since there was room
 }
 
 func newBOSHSessions(l Limits) *boshSessions {
@@ -40,7 +40,7 @@ func newBOSHSessions(l Limits) *boshSessions {
 			Polling: boshPolling, MaxPause: boshMaxPause,
 			OutBytes: l.BOSHBufferBytes, InBytes: l.BOSHBufferBytes,
 		},
-		bySID: make(map[string]*boshSession), unauthenticated: list.New(),
+		bySID: make(map[string]*boshSession), spare: list.New(),
 	}
 }
 
@@ -50,36 +50,57 @@ func (t *boshSessions) find(sid string) *boshSession {
 	return t.bySID[sid]
 }
 
-// add lets a new session in. At the limit the oldest of those that have not
-// logged in goes, else a flood of them would shut everybody out. If there is
-// none, it is refused; the first refusal in a row is worth a line in the log.
-func (t *boshSessions) add(s *boshSession) (ok, first bool) {
-	t.mu.Lock()
-	var victim *boshSession
-	if len(t.bySID) >= t.limit {
-		oldest := t.unauthenticated.Front()
-		if oldest == nil {
-			first, t.full = !t.full, true
-			t.mu.Unlock()
-			return false, first
-		}
-		victim = oldest.Value.(*boshSession)
-		t.drop(victim)
-	}
-	t.bySID[s.sid] = s
-	s.waiting = t.unauthenticated.PushBack(s)
-	t.mu.Unlock()
+// add lets a new session in if there is room. At the limit the oldest of those
+// that have not logged in goes, else a flood of them would shut everybody out;
+// before it one that has ended, and whose client does not come to hear of it.
+func (t *boshSessions) add(s *boshSession) bool {
+	victim, ok := t.insert(s)
 	if victim != nil {
 		victim.abort(bosh.InternalServerError)
 	}
-	return true, false
+	return ok
 }
 
-// authenticated says that s is no longer among those that may have to go.
+func (t *boshSessions) insert(s *boshSession) (victim *boshSession, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.bySID) >= t.limit {
+		if t.spare.Len() == 0 {
+			return nil, false
+		}
+		victim = t.spare.Front().Value.(*boshSession)
+		t.drop(victim)
+	}
+	t.bySID[s.sid] = s
+	s.spare = t.spare.PushBack(s)
+	return victim, true
+}
+
+// firstRefusal says whether a refusal is the first since there was room: worth
+// a line in the log.
+func (t *boshSessions) firstRefusal() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := !t.refused
+	t.refused = true
+	return first
+}
+
+// authenticated says that s makes room for nobody any more.
 func (t *boshSessions) authenticated(s *boshSession) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.settle(s)
+	t.keep(s)
+}
+
+// ended says that s only waits for its client to hear so.
+func (t *boshSessions) ended(s *boshSession) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bySID[s.sid] == s {
+		t.keep(s)
+		s.spare = t.spare.PushFront(s)
+	}
 }
 
 // remove takes a session out that is over. It may be called again.
@@ -90,16 +111,16 @@ func (t *boshSessions) remove(s *boshSession) {
 }
 
 func (t *boshSessions) drop(s *boshSession) {
-	t.settle(s)
+	t.keep(s)
 	if t.bySID[s.sid] == s {
 		delete(t.bySID, s.sid)
-		t.full = false
+		t.refused = false
 	}
 }
 
-func (t *boshSessions) settle(s *boshSession) {
-	if s.waiting != nil {
-		t.unauthenticated.Remove(s.waiting)
-		s.waiting = nil
+func (t *boshSessions) keep(s *boshSession) {
+	if s.spare != nil {
+		t.spare.Remove(s.spare)
+		s.spare = nil
 	}
 }
