@@ -60,4 +60,6 @@ async function stop() {
 
 const own = { connect, stop };
 
-await serve((name, fields) => own[name]?.(fields) ?? commands[name](client, fields));
+await serve((name, fields) =>
+  name in own ? own[name](fields) : commands[name](client, fields),
+);

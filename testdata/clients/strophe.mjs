@@ -78,6 +78,7 @@ function restore({ service, storage }) {
 // connects anew.
 async function firstOutcome(start) {
   let session = false;
+  let waiting = false; // to connect anew
   let failure;
   stopping = false;
   return new Promise((resolve, reject) => {
@@ -109,8 +110,16 @@ async function firstOutcome(start) {
         case Strophe.Status.DISCONNECTED:
           emit("disconnect");
           if (stopping) stopped();
-          else if (session) setTimeout(again, RECONNECT_DELAY);
-          else reject(failure ?? new StropheError("Error", condition, "disconnected"));
+          else if (!session) {
+            reject(failure ?? new StropheError("Error", condition, "disconnected"));
+          } else if (!waiting) {
+            // Strophe says it twice of a WebSocket that could not be opened.
+            waiting = true;
+            setTimeout(() => {
+              waiting = false;
+              again();
+            }, RECONNECT_DELAY);
+          }
           break;
       }
     };
@@ -186,4 +195,6 @@ function unload() {
 
 const own = { connect, restore, stop, unload };
 
-await serve((name, fields) => (own[name] ?? commands[name].bind(null, entity))(fields));
+await serve((name, fields) =>
+  name in own ? own[name](fields) : commands[name](entity, fields),
+);
