@@ -277,7 +277,7 @@ func (c *conversation) await(what string, reached func() bool) {
 		select {
 		case <-changed:
 		case <-c.ctx.Done():
-			c.t.Fatalf("cannot %s: %v, after %s", what, c.ctx.Err(), c.state())
+			c.t.Fatalf("cannot %s: %v, after %s\n%s", what, c.ctx.Err(), c.state(), c.missing())
 		}
 	}
 }
@@ -290,17 +290,32 @@ func (c *conversation) awaitArrival() {
 	})
 }
 
+// missing names the message that each side waits for.
+func (c *conversation) missing() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var text string
+	for i, side := range c.sides {
+		if side == nil || c.sides[1-i] == nil || side.next == len(c.sides[1-i].sent) {
+			continue
+		}
+		number := c.sides[1-i].sent[side.next].number
+		text += fmt.Sprintf("%s waits for message %d\n%s", side.user, number, c.cutsAround(number))
+	}
+	return text
+}
+
 // state says how far the conversation has come.
 func (c *conversation) state() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	resumed := 0
+	early := 0
 	for _, cut := range c.made {
 		if !cut.online {
-			resumed++
+			early++
 		}
 	}
-	text := fmt.Sprintf("%d messages and %d cuts, of which %d met a client that was not online again yet", c.sent, len(c.made), resumed)
+	text := fmt.Sprintf("%d messages and %d cuts, of which %d met a client that was not online again yet", c.sent, len(c.made), early)
 	for _, side := range c.sides {
 		if side != nil {
 			text += fmt.Sprintf("; %s has sent %d and received %d", side.user, len(side.sent), side.next)

