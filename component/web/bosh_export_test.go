@@ -22,6 +22,24 @@ func AwaitBOSHRequests(s *Server, sid string, n int) {
 	}
 }
 
+// BOSHReceived is the number of requests of a session that were received.
+func BOSHReceived(s *Server, sid string) int {
+	session := s.sessions.find(sid)
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	return int(session.last)
+}
+
+// AwaitBOSHReceived returns once n requests of a session were received.
+func AwaitBOSHReceived(s *Server, sid string, n int) {
+	session := s.sessions.find(sid)
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	for int(session.last) < n {
+		session.changed.Wait()
+	}
+}
+
 // BOSHSessions is the number of sessions that are remembered.
 func BOSHSessions(s *Server) int {
 	s.sessions.mu.Lock()

@@ -3,8 +3,11 @@ package web_test
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +300,59 @@ func TestBOSHForcedRetransmission(t *testing.T) {
 	io.WriteString(sc.echo.Last(), "<message id='1'/>")
 	c.repeat(c.rid-1, "", "").hear(boshBody(`<message xmlns='jabber:client' id='1'/>`))
 	c.repeat(c.rid-1, "", "").hear(boshBody(`<message xmlns='jabber:client' id='1'/>`))
+}
+
+// Connections that are cut at any moment cost nothing: each message arrives once,
+// both ways, and in order.
+func TestBOSHCutConnections(t *testing.T) {
+	t.Parallel()
+	sc := (&scene{}).start(t)
+	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
+	c.login()
+	const messages = 200
+	random := rand.New(rand.NewPCG(3, 4))
+	var sent, heard strings.Builder
+	for i := 0; strings.Count(heard.String(), "<message") < messages; i++ {
+		payload := "<presence/>"
+		if i < messages {
+			payload = "<message id='" + utoa(uint64(i)) + "'/>"
+			sent.WriteString(strings.Replace(payload, "<message", "<message xmlns='jabber:client'", 1))
+		}
+		for range random.IntN(3) {
+			c.cut(payload, random)
+		}
+		body := c.say("", payload).whole().body
+		if strings.Contains(body, "type=") {
+			t.Fatal(body)
+		}
+		heard.WriteString(regexp.MustCompile(`</?body[^>]*>|<presence [^>]*>`).ReplaceAllString(body, ""))
+	}
+	if heard.String() != sent.String() {
+		t.Errorf("sent\n%s\ngot\n%s", sent.String(), heard.String())
+	}
+}
+
+// cut sends the next request, or a part of it, and breaks the connection at once
+// or later. It returns when the server has received what there is.
+func (c *boshClient) cut(payload string, random *rand.Rand) {
+	c.t.Helper()
+	conn, err := net.Dial("tcp4", c.sc.http)
+	must(c.t, err)
+	defer conn.Close()
+	received := web.BOSHReceived(c.sc.web, c.sid)
+	body := "<body rid='" + utoa(c.rid) + "' sid='" + c.sid + "' xmlns='http://jabber.org/protocol/httpbind'>" + payload + "</body>"
+	request := "POST /http-bind HTTP/1.1\r\nHost: example.org\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+	part := len(request)
+	if random.IntN(3) == 0 {
+		part = random.IntN(part)
+	}
+	io.WriteString(conn, request[:part])
+	if random.IntN(2) == 0 {
+		conn.Close()
+	}
+	if part == len(request) {
+		web.AwaitBOSHReceived(c.sc.web, c.sid, received+1)
+	}
 }
 
 func TestBOSHRepeatedWhileHeld(t *testing.T) {
