@@ -1,0 +1,178 @@
+package bosh_test
+
+import "testing"
+
+func TestInactivityAndOveractivity(t *testing.T) {
+	for _, c := range []struct{ name, script string }{
+		{"inactivity", begun + `
+			after 74s
+			over -
+			after 1s
+			over inactive
+			read EOF
+			> 1
+			< 1 terminate item-not-found
+			broken x`},
+		{"inactivity after a held request", begun + `
+			> 1
+			after 60s
+			< 1
+			after 75s
+			over inactive`},
+		{"what was received before inactivity can be read", begun + `
+			> 1: a b
+			send x
+			< 1: x
+			after 75s
+			over inactive
+			read a
+			read b
+			read EOF`},
+		{"inactivity of a polling session is longer", `
+			create hold=0: header
+			< 0 wait=60 hold=0 requests=1 polling=5 inactivity=90 maxpause=120 ver=1.6 ack=0
+			after 89s
+			over -
+			after 1s
+			over inactive
+			read header
+			read EOF`},
+
+		{"pause", begun + `
+			> 1
+			> 2 pause=100
+			< 1 ack=2
+			< 2
+			after 99s
+			over -
+			> 3
+			send x
+			< 3: x
+			after 75s
+			over inactive`},
+		{"a pause is not for ever", begun + `
+			> 1 pause=100
+			< 1
+			after 100s
+			over inactive`},
+		{"a pause may be short", begun + `
+			> 1 pause=10
+			< 1
+			after 10s
+			over inactive`},
+		{"a pause gets no payload", begun + `
+			> 1
+			gone 1
+			send x
+			> 2 pause=100
+			< 2
+			> 3
+			< 3: x`},
+		{"a pause beyond 'requests'", begun + `
+			> 1: aaaaaaaaaa
+			> 2: b
+			> 3 pause=5
+			read aaaaaaaaaa
+			< 1 ack=3
+			< 2 ack=3
+			< 3
+			read b`},
+		{"a pause takes no place in the buffer", begun + `
+			> 1: a
+			send x
+			< 1: x
+			> 2 pause=5
+			< 2
+			> 3: b
+			send y
+			< 3: y
+			> 1': a
+			< 1': x
+			> 2' pause=5
+			< 2'`},
+		{"a pause that overtakes others", begun + `
+			> 3 pause=5
+			> 2: b
+			> 1: a
+			< 1 ack=3
+			< 2 ack=3
+			< 3`},
+		{"a repeated pause pauses", begun + `
+			> 1 pause=100
+			< 1
+			> 1' pause=100
+			< 1'
+			after 99s
+			over -`},
+		{"pause too long", begun + `
+			> 1 pause=121
+			< 1 terminate policy-violation
+			over policy-violation
+			read policy-violation`},
+		{"the longest pause", begun + `
+			> 1 pause=120
+			< 1`},
+
+		{"polling too often: another empty request beside the held one", begun + `
+			> 1
+			after 4s
+			> 2
+			< 1 terminate other-request
+			< 2 terminate policy-violation
+			over policy-violation`},
+		{"polling often enough", begun + `
+			> 1
+			after 5s
+			> 2
+			< 1 ack=2`},
+		{"payload may come at any time", begun + `
+			> 1
+			> 2: a
+			< 1 ack=2
+			> 3: b
+			< 2 ack=3`},
+		{"an empty request after each response", begun + `
+			> 1
+			send x
+			< 1: x
+			> 2
+			send y
+			< 2: y
+			> 3`},
+		{"polling too often in a polling session", `
+			create hold=0
+			< 0 wait=60 hold=0 requests=1 polling=5 inactivity=90 maxpause=120 ver=1.6 ack=0
+			> 1
+			< 1
+			after 4s
+			> 2
+			< 2 terminate policy-violation`},
+		{"polling often enough in a polling session", `
+			create hold=0
+			< 0 wait=60 hold=0 requests=1 polling=5 inactivity=90 maxpause=120 ver=1.6 ack=0
+			> 1
+			< 1
+			after 5s
+			> 2
+			< 2`},
+		{"polling at once after a response with payload", `
+			create hold=0
+			< 0 wait=60 hold=0 requests=1 polling=5 inactivity=90 maxpause=120 ver=1.6 ack=0
+			send x
+			> 1
+			< 1: x
+			> 2
+			< 2`},
+		{"too many requests at once", begun + `
+			> 1: aaaaaaaaaa
+			> 2: b
+			> 3: c
+			< 1 terminate other-request
+			< 2 terminate other-request
+			< 3 terminate policy-violation
+			read aaaaaaaaaa
+			read policy-violation`},
+	} {
+		t.Run(c.name, func(t *testing.T) { play(t, c.script) })
+	}
+}
