@@ -25,10 +25,10 @@ func TestProsodyEndsAndStartsAgainUnderLoad(t *testing.T) {
 func loadThroughOutage(t *testing.T, end func(*site) error) {
 	s := newSite(t, nil)
 	const users = 6
-	services := s.streamServices()
+	services, all := s.streamServices(), s.allServices()
 	var watchers [users]*stream
 	for i := range watchers {
-		watchers[i] = s.mustBind(loadUser(i), services[i%len(services)])
+		watchers[i] = s.mustBind(loadUser(i), all[i%len(all)])
 	}
 
 	load, stop := context.WithCancel(s.ctx)

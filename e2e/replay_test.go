@@ -31,13 +31,13 @@ func TestAUsedTokenIsRefusedForGood(t *testing.T) {
 
 func TestATokenUsedAtOneServiceIsRefusedAtEveryOther(t *testing.T) {
 	s := newSite(t, nil)
-	for _, first := range s.streamServices() {
+	for _, first := range s.allServices() {
 		t.Run(first.name, func(t *testing.T) {
 			token := s.issuer.token("alice")
 			if err := s.logInAt(first, "alice", token); err != nil {
 				t.Fatal(err)
 			}
-			for _, second := range s.streamServices() {
+			for _, second := range s.allServices() {
 				if err := s.logInAt(second, "alice", token); !errors.Is(err, saslFailure("not-authorized")) {
 					t.Errorf("%s: %v", second.name, err)
 				}

@@ -10,7 +10,7 @@ import (
 func TestSIGTERMEndsEveryStreamWithSystemShutdown(t *testing.T) {
 	s := newSite(t, nil)
 	streams := map[string]*stream{}
-	for _, service := range s.streamServices() {
+	for _, service := range s.allServices() {
 		streams["online, "+service.name] = s.mustBind("alice", service)
 		streams["not authenticated, "+service.name] = s.mustOpen(service)
 	}

@@ -89,6 +89,11 @@ func (s *site) streamServices() []service {
 	return append(s.tcpServices(), s.service("ws"), s.service("wss"))
 }
 
+// allServices are those of every kind of client.
+func (s *site) allServices() []service {
+	return append(s.streamServices(), s.service("http"), s.service("https"))
+}
+
 // webServices are those of browsers.
 func (s *site) webServices() []service {
 	return []service{s.service("ws"), s.service("wss"), s.service("http"), s.service("https")}

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
+	"net/http"
 	"strings"
 )
 
@@ -90,6 +92,10 @@ func dialStream(ctx context.Context, to service, config *tls.Config) (*stream, e
 	if to.webSocket() {
 		framing, err := dialWebSocket(ctx, to, config)
 		return &stream{framing}, err
+	}
+	if to.bosh() {
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+		return &stream{&boshFraming{ctx: ctx, client: client, url: to.url(), rid: rand.Int64N(1 << 32)}}, nil
 	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", to.address)
