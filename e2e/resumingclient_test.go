@@ -227,10 +227,7 @@ func (c *resumingClient) write(s *stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		var elements []string
-		for _, stanza := range c.queue[c.sent:] {
-			elements = append(elements, stanza)
-		}
+		elements := slices.Clone(c.queue[c.sent:])
 		if len(elements) > 0 {
 			elements = append(elements, "<r xmlns='"+nsSM+"'/>")
 			c.sent = len(c.queue)
