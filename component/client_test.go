@@ -31,10 +31,13 @@ type client struct {
 	buf  bytes.Buffer // received and not yet expected
 }
 
-// dial connects by "tcp", "starttls", "tls" or "websocket", up to where a stream
-// header is due.
+// dial connects by "tcp", "starttls", "tls", "websocket" or "bosh", up to where a
+// stream header is due.
 func (sc *scene) dial(t *testing.T, transport string) *client {
 	t.Helper()
+	if transport == "bosh" {
+		return &client{t: t, conn: dialBOSH(t, sc.http.String())}
+	}
 	if transport == "websocket" {
 		conn := dialWebSocket(t, sc.http.String())
 		conn.SetDeadline(time.Now().Add(patience))

@@ -102,7 +102,7 @@ func clientLines(f *testing.F) []string {
 		b, err := os.ReadFile(file)
 		must(f, err)
 		for _, part := range strings.Split(string(b), "\n== ")[1:] {
-			_, _, lines := parseTranscript(f, part)
+			_, _, lines := parseTranscript(f, "", part)
 			for line := range strings.SplitSeq(render(f, forger, strings.Join(lines[1:], "\n")), "\n") {
 				if line, ok := strings.CutPrefix(line, "C: "); ok {
 					said = append(said, line)

@@ -23,7 +23,7 @@ import (
 // transport. A file holds several:
 //
 //	== name of the dialogue
-//	over: tcp starttls          the transports; all if absent
+//	over: tcp starttls          the transports, if not those that the file begins with
 //	with: upstream=down         settings of the scene, see bend
 //	OPEN                        client sends a header, front answers with its features
 //	C: bytes of the client      a text/template: see dialogue.functions
@@ -44,9 +44,14 @@ func TestTranscripts(t *testing.T) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		must(t, err)
-		for _, part := range strings.Split(string(text), "\n== ")[1:] {
+		parts := strings.Split(string(text), "\n== ")
+		ofFile := transports.FindStringSubmatch(parts[0])
+		if ofFile == nil {
+			t.Fatalf("%s does not say over what it is played", file)
+		}
+		for _, part := range parts[1:] {
 			name, body, _ := strings.Cut(part, "\n")
-			over, with, lines := parseTranscript(t, body)
+			over, with, lines := parseTranscript(t, ofFile[1], body)
 			for _, transport := range over {
 				t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+name+"/"+transport, func(t *testing.T) {
 					t.Parallel()
@@ -57,9 +62,11 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-func parseTranscript(t testing.TB, body string) (over, with, lines []string) {
+var transports = regexp.MustCompile(`(?m)^over: (.*)$`)
+
+func parseTranscript(t testing.TB, ofFile, body string) (over, with, lines []string) {
 	t.Helper()
-	over = []string{"tcp", "starttls", "tls", "websocket"}
+	over = strings.Fields(ofFile)
 	for line := range strings.Lines(body) {
 		line = strings.TrimRight(line, "\n")
 		if rest, ok := strings.CutPrefix(line, "over: "); ok {

@@ -98,7 +98,7 @@ func plain(message string) string {
 	if m := openElement.FindStringSubmatch(message); m != nil {
 		return `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'` + m[1] + `>`
 	}
-	if message == "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>" {
+	if message == `<close xmlns="urn:ietf:params:xml:ns:xmpp-framing" />` {
 		return "</stream:stream>"
 	}
 	tag := startTag.FindString(message)

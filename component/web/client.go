@@ -16,9 +16,9 @@ var errForwarding = errors.New("the proxy's X-Forwarded-For or X-Forwarded-Proto
 
 // client says who has sent a request. While that is in doubt, nobody can log in.
 func (s *Server) client(r *http.Request) component.Client {
-	conn := connectionOf(r).raw
-	peer, local := addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())
-	c, err := clientOf(peer, local, r.TLS != nil, r.Header, s.trusted)
+	conn := connectionOf(r)
+	peer := addressOf(conn.raw.RemoteAddr())
+	c, err := clientOf(peer, addressOf(conn.listener), r.TLS != nil, r.Header, s.trusted)
 	if err != nil {
 		s.log.Info("a proxy leaves it in doubt who its client is: no login is offered", "address", peer.String(), "error", err)
 		return component.Client{Address: peer}
@@ -36,7 +36,7 @@ func addressOf(a net.Addr) netip.Addr {
 }
 
 // clientOf says who has sent a request with these headers over a connection from
-// peer to our address local. The headers of a trusted proxy alone are believed. It
+// peer to a listener that is bound to local. The headers of a trusted proxy alone are believed. It
 // returns an error if those are in doubt.
 func clientOf(peer, local netip.Addr, overTLS bool, header http.Header, trusted []netip.Prefix) (component.Client, error) {
 	c := component.Client{Address: peer, Secure: overTLS}

@@ -7,34 +7,28 @@ import (
 	"net/http"
 )
 
-// proxyListener marks its connections as being for trusted proxies alone.
+// proxyListener is for trusted proxies alone.
 type proxyListener struct{ net.Listener }
-
-type proxyConn struct{ net.Conn }
-
-func (l proxyListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return proxyConn{conn}, nil
-}
 
 type connectionKey struct{}
 
-// connection is what a request's context knows of its connection.
+// connection is what a request's context knows of how it came.
 type connection struct {
 	raw         net.Conn // as it was accepted, beneath TLS
+	listener    net.Addr // as it was bound: not loopback if it is a wildcard
 	proxiesOnly bool
 }
 
+func withListener(l net.Listener) context.Context {
+	_, proxiesOnly := l.(proxyListener)
+	return context.WithValue(context.Background(), connectionKey{}, connection{listener: l.Addr(), proxiesOnly: proxiesOnly})
+}
+
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
-	c := connection{raw: conn}
+	c := ctx.Value(connectionKey{}).(connection)
+	c.raw = conn
 	if t, ok := conn.(*tls.Conn); ok {
 		c.raw = t.NetConn()
-	}
-	if p, ok := c.raw.(proxyConn); ok {
-		c.raw, c.proxiesOnly = p.Conn, true
 	}
 	return context.WithValue(ctx, connectionKey{}, c)
 }

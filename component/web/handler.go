@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"xtokend/component"
 )
@@ -22,6 +23,8 @@ func (s *Server) handler() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recoverPanic()
+		// A body that nobody reads is drained before the next request.
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(headerTimeout))
 		if c := connectionOf(r); c.proxiesOnly && !s.isTrusted(addressOf(c.raw.RemoteAddr())) {
 			http.Error(w, "only the proxies in trusted_proxies may connect here without TLS", http.StatusForbidden)
 			return
@@ -37,6 +40,8 @@ func (s *Server) endpoint(transport, methods string, serve func(http.ResponseWri
 		c.Transport = transport
 		if s.origins.share(w, r, c.Secure, methods) {
 			serve(w, r, c)
+		} else if r.Method != http.MethodOptions {
+			s.log.Info("page refused", "address", c.Address.String(), "transport", transport, "reason", "origin-not-allowed", "origin", loggedOrigin(r))
 		}
 	}
 }

@@ -36,9 +36,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // scene is a running front with an upstream that echoes, and a web server before
 // it.
 type scene struct {
-	limits component.Limits
-	config web.Config
-	echo   fronttest.Echo
+	address string // that the listeners are bound to; loopback if empty
+	limits  component.Limits
+	config  web.Config
+	echo    fronttest.Echo
 
 	http, https, proxies string // host:port of the listeners
 	front                *component.Front
@@ -89,7 +90,11 @@ func (sc *scene) start(t *testing.T) *scene {
 
 func (sc *scene) listen(t *testing.T, serve func(net.Listener) error) string {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	address := sc.address
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp4", address)
 	must(t, err)
 	done := make(chan error, 1)
 	go func() { done <- serve(l) }()

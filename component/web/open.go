@@ -15,7 +15,9 @@ const (
 	nsXML     = "http://www.w3.org/XML/1998/namespace"
 )
 
-const closeElement = "<close xmlns='" + nsFraming + "'/>"
+// closeElement is spelt as strophe.js spells it: it compares the text, and takes
+// any other for a stanza.
+const closeElement = `<close xmlns="` + nsFraming + `" />`
 
 // streamHeader is the header that an <open/> stands for (RFC 7395 §3.4). A root
 // that is something else becomes a header that is wrong in the same way, for

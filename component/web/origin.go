@@ -157,6 +157,15 @@ func ownOrigin(r *http.Request, secure bool) string {
 	return ours
 }
 
+// loggedOrigin is the page's origin for the log, unless it is rubbish.
+func loggedOrigin(r *http.Request) string {
+	origin, err := ParseOrigin(r.Header.Get("Origin"))
+	if err != nil {
+		return "unknown"
+	}
+	return origin
+}
+
 // share writes the headers that let an allowed page read the answer to r and
 // send requests with one of methods, and never with cookies. If r is a preflight
 // request or comes from a page that is not allowed, it writes the whole answer

@@ -112,6 +112,7 @@ func New(c Config) (*Server, error) {
 		MaxHeaderBytes:               headerBytes,
 		DisableGeneralOptionsHandler: true,
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		BaseContext:                  withListener,
 		ConnContext:                  withConnection,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}

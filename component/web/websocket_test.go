@@ -21,7 +21,7 @@ const (
 	open      = `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='example.org' version='1.0'/>`
 	ourOpen   = `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' version='1.0' xml:lang='en' id='…' from='example.org'/>`
 	theirOpen = `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' version='1.0' xml:lang='en' id='…' from='example.org' to='alice@example.org'/>`
-	closing   = `<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>`
+	closing   = `<close xmlns="urn:ietf:params:xml:ns:xmpp-framing" />` // strophe.js knows no other spelling
 	success   = `<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`
 	features  = `<stream:features xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>…</stream:features>`
 )
@@ -330,11 +330,26 @@ func TestWebSocketHandshake(t *testing.T) {
 			if answer.StatusCode != tc.want {
 				t.Errorf("status %d, want %d", answer.StatusCode, tc.want)
 			}
+			if tc.want == http.StatusForbidden {
+				sc.awaitLog(t, "page refused", "reason=origin-not-allowed", "origin="+strings.Replace(answer.Request.Header.Get("Origin"), "null", "unknown", 1))
+			}
 			if got := answer.Header.Get("Sec-Websocket-Protocol"); tc.want == http.StatusSwitchingProtocols && got != "xmpp" {
 				t.Errorf("subprotocol %q", got)
 			}
 		})
 	}
+}
+
+// A listener that others can reach too is not loopback, whoever comes.
+func TestWebSocketOnAWildcardListenerOffersNoLogin(t *testing.T) {
+	sc := &scene{address: "0.0.0.0:0"}
+	sc.start(t)
+	_, port, err := net.SplitHostPort(sc.http)
+	must(t, err)
+	s := sc.dial(t, "ws://127.0.0.1:"+port+"/xmpp-websocket", nil)
+	s.say(open)
+	s.hear(ourOpen)
+	s.hear("<stream:features xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'></stream:features>")
 }
 
 // Beyond loopback plain HTTP is for trusted proxies alone.

@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"cmd/xtokend":            {"auth/...", "sasl", "component/...", "cmd/xtokend/..."},
 	"internal/element":       {"internal/xmlsplit"},
 	"internal/framing":       {"internal/element"},
+	"internal/fronttest":     {"internal/xmlsplit"},
 	"internal/installation":  {"internal/prosody", "internal/testcert"},
 	"internal/prosody":       {"internal/testcert"},
 	"internal/prosodytest":   {"internal/prosody"},
