@@ -35,8 +35,8 @@ demo: build ## a throwaway Prosody with xtokend in front, to try by hand
 bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
 
-setup: ## install Prosody, pyotp, the XMPP clients and what else the tests use
-	@scripts/install-test-tools.sh prosody python3-pyotp go-sendxmpp systemd node
+setup: ## install Prosody, Chromium, proxies, XMPP clients and what else the tests use
+	@scripts/install-test-tools.sh prosody chromium nginx-light haproxy python3-pyotp go-sendxmpp systemd clients browser
 
 check: ## gofmt, go vet, staticcheck, go mod tidy
 	@echo '== gofmt'
@@ -58,9 +58,9 @@ unit: ## unit tests and command-line scripts, with the race detector
 fuzz: ## each fuzz target for FUZZTIME
 	@GO='$(GO)' scripts/fuzz.sh
 
-e2e: ## real clients through xtokend to a real Prosody
+e2e: ## real clients and browsers through xtokend to a real Prosody
 	@echo '== end-to-end tests'
 	@$(GO) test -race -count=1 -timeout 30m ./e2e
 
 clean: ## remove what was built
-	rm -rf bin testdata/clients/node_modules
+	rm -rf bin testdata/*/node_modules
