@@ -1,6 +1,6 @@
-// Package e2e tests xtokend as its users meet it: clients that nobody here
-// wrote (@xmpp/client, go-sendxmpp) and a small one on the raw protocol log in
-// through the real program to a stock Prosody, with tokens made by pyotp.
-//
-// "make setup" installs what the tests need.
+// Package e2e tests the whole program as people use it: a stock Prosody behind
+// xtokend, real XMPP clients in front (converse.js in Chromium, strophe.js,
+// @xmpp/client in Node, go-sendxmpp), nginx and HAProxy between them where a site
+// has them, and tokens minted by pyotp. It has tests only; `make setup` installs
+// what they use.
 package e2e
