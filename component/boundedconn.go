@@ -24,11 +24,14 @@ func newBoundedConn(conn net.Conn, writeTimeout time.Duration) *boundedConn {
 	return &boundedConn{Conn: conn, raw: conn, writeTimeout: writeTimeout}
 }
 
-// Write writes within the write timeout. No deadline is left behind: TLS writes
+// Write writes within the write timeout, and as much again for each further
+// relayBufferBytes: a slow peer gets as long for a long element as it would for
+// its parts. No deadline is left behind: TLS writes
 // from its reading side too, and takes a deadline that has passed for the end
 // of the connection.
 func (c *boundedConn) Write(p []byte) (int, error) {
-	c.setWriteDeadline(time.Now().Add(c.writeTimeout))
+	parts := 1 + len(p)/(relayBufferBytes+1)
+	c.setWriteDeadline(time.Now().Add(time.Duration(parts) * c.writeTimeout))
 	n, err := c.Conn.Write(p)
 	c.setWriteDeadline(time.Time{})
 	return n, err

@@ -95,6 +95,7 @@ func webConfig(cfg *config.Config, front *component.Front, tls *tls.Config, log 
 		TrustedProxies: cfg.TrustedProxies,
 		AllowedOrigins: cfg.AllowedOrigins,
 		Limits: web.Limits{
+			Connections:     cfg.Limits.Streams,
 			ElementBytes:    cfg.Limits.ElementBytes,
 			BOSHSessions:    cfg.Limits.BOSHSessions,
 			BOSHBufferBytes: cfg.Limits.BOSHBufferBytes,

@@ -13,7 +13,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, slash := range []string{"", "/{$}"} {
 		mux.HandleFunc("/xmpp-websocket"+slash, s.endpoint("websocket", "GET, OPTIONS", s.websocket))
-		mux.HandleFunc("/http-bind"+slash, s.endpoint("bosh", "GET, POST, OPTIONS", s.bosh))
+		mux.HandleFunc("/http-bind"+slash, s.endpoint("bosh", "GET, POST, OPTIONS", s.held))
 	}
 	mux.HandleFunc("/.well-known/host-meta", s.discovery.serveXRD)
 	mux.HandleFunc("/.well-known/host-meta.json", s.discovery.serveJRD)
@@ -23,14 +23,24 @@ func (s *Server) handler() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recoverPanic()
-		// A body that nobody reads is drained before the next request.
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(headerTimeout))
+		// A body that nobody reads is drained before the next request, and an answer
+		// may be read by nobody.
+		control, now := http.NewResponseController(w), time.Now()
+		control.SetReadDeadline(now.Add(s.http.ReadHeaderTimeout))
+		control.SetWriteDeadline(now.Add(s.limits.WriteTimeout))
 		if c := connectionOf(r); c.proxiesOnly && !s.isTrusted(addressOf(c.raw.RemoteAddr())) {
 			http.Error(w, "only the proxies in trusted_proxies may connect here without TLS", http.StatusForbidden)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// held is for requests that are answered when there is something to say. The time
+// to write the answer begins then.
+func (s *Server) held(w http.ResponseWriter, r *http.Request, c component.Client) {
+	http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	s.bosh(w, r, c)
 }
 
 // endpoint is for clients of XMPP: programs, and pages of allowed origins.

@@ -36,10 +36,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // scene is a running front with an upstream that echoes, and a web server before
 // it.
 type scene struct {
-	address string // that the listeners are bound to; loopback if empty
-	limits  component.Limits
-	config  web.Config
-	echo    fronttest.Echo
+	address      string        // that the listeners are bound to; loopback if empty
+	header, idle time.Duration // for the header of a request and between two; the server's own if zero
+	limits       component.Limits
+	config       web.Config
+	echo         fronttest.Echo
 
 	http, https, proxies string // host:port of the listeners
 	front                *component.Front
@@ -75,6 +76,7 @@ func (sc *scene) start(t *testing.T) *scene {
 	sc.config.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	sc.web, err = web.New(sc.config)
 	must(t, err)
+	setTimeouts(sc)
 	t.Cleanup(func() { sc.echo.Ends() })
 	sc.http = sc.listen(t, sc.web.Serve)
 	sc.https = sc.listen(t, sc.web.ServeTLS)

@@ -19,18 +19,18 @@ const (
 // any other for a stanza.
 const closeElement = `<close xmlns="` + nsFraming + `" />`
 
-// streamHeader is the header that an <open/> stands for (RFC 7395 §3.4). A root
-// that is something else becomes a header that is wrong in the same way, for
+// streamHeader is the header that an <open/> stands for (RFC 7395 §3.4). What is
+// no <open/> becomes a header of another name or namespace than a stream has, for
 // whoever judges headers.
 func streamHeader(open element.Element) []byte {
-	name, space := open.Name.Local, open.Name.Space
-	if name == "open" {
-		name = "stream"
+	name, space := "stream", nsStream
+	if open.Name.Space != nsFraming {
+		space = nsFraming
 	}
-	if space == nsFraming {
-		space = nsStream
+	if open.Name.Local != "open" || len(open.Children) > 0 || open.Text != "" {
+		name = "open"
 	}
-	b := []byte("<?xml version='1.0'?><stream:" + name + " xmlns='jabber:client' xmlns:stream='" + element.Escape(space) + "'")
+	b := []byte("<?xml version='1.0'?><stream:" + name + " xmlns='jabber:client' xmlns:stream='" + space + "'")
 	for _, a := range open.Attr {
 		switch {
 		case a.Name.Space == nsXML && a.Name.Local == "lang":

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -43,6 +42,7 @@ type Domain struct {
 // Limits bound what clients may use up. A zero field has the default that is
 // named beside it.
 type Limits struct {
+	Connections     int           // that carry no WebSocket; 20000
 	ElementBytes    int           // from clients, after authentication; 262144
 	BOSHSessions    int           // 5000
 	BOSHBufferBytes int           // of one session, in each direction; 1048576
@@ -111,7 +111,8 @@ func New(c Config) (*Server, error) {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               headerBytes,
 		DisableGeneralOptionsHandler: true,
-		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection, WriteByteTimeout: s.limits.WriteTimeout},
+		ConnState:                    newConnections(s.limits.Connections).observe,
 		BaseContext:                  withListener,
 		ConnContext:                  withConnection,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
@@ -129,6 +130,7 @@ func (l Limits) withDefaults() Limits {
 			*v = def
 		}
 	}
+	positive(&l.Connections, 20000)
 	positive(&l.ElementBytes, 262144)
 	positive(&l.BOSHSessions, 5000)
 	positive(&l.BOSHBufferBytes, 1048576)
@@ -158,15 +160,19 @@ func (s *Server) ServeTLS(l net.Listener) error {
 	return s.http.ServeTLS(l, "", "")
 }
 
-// Shutdown stops accepting and returns when all requests are answered, or with
-// ctx's error. Call it after the front's own Shutdown, which ends the sessions
-// that requests wait for.
+// Shutdown stops accepting and returns when all requests are answered, or broken
+// off after a short while: clients that do not finish must not hold it up. Call
+// it after the front's own Shutdown, which ends the sessions that requests wait
+// for. The error is that of closing a listener.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.http.Shutdown(ctx); err != nil {
-		s.http.Close()
-		return fmt.Errorf("web: requests are still unanswered: %w", err)
+	ctx, done := context.WithTimeout(ctx, closeTimeout)
+	defer done()
+	err := s.http.Shutdown(ctx)
+	if ctx.Err() == nil {
+		return err
 	}
-	return nil
+	s.log.Info("requests that did not end were broken off")
+	return s.http.Close()
 }
 
 // Panics is the number of requests that a fault in the program has ended; each
@@ -176,8 +182,11 @@ func (s *Server) Panics() int64 { return s.panics.Load() }
 // recoverPanic must be deferred directly by a handler.
 func (s *Server) recoverPanic() {
 	v := recover()
-	if v == nil {
+	switch v {
+	case nil:
 		return
+	case http.ErrAbortHandler: // on purpose: breaks the connection
+		panic(v)
 	}
 	s.panics.Add(1)
 	s.log.Error("a fault in the program ended a request; please report it", "panic", v, "stack", string(debug.Stack()))

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/coder/websocket"
@@ -20,6 +22,8 @@ const (
 	subprotocol = "xmpp" // RFC 7395 §3.1
 	// negotiationElementBytes bounds a message before authentication.
 	negotiationElementBytes = 16384
+	// fragmentBytes is how much of a message is sent at once: pongs get between.
+	fragmentBytes = 16384
 	// messageBufferBytes is how much of a buffer is kept between two messages.
 	messageBufferBytes = 1024
 	// closeTimeout bounds the closing handshake (RFC 6455 §7.1.2).
@@ -140,11 +144,12 @@ func (c *wsConn) readUnit() error {
 	if err != nil || kind == xmlsplit.Space {
 		return err
 	}
-	if root := rootName(c.buf); !c.header && root != "open" && root != "close" {
-		c.unread = c.buf
+	message := bytes.TrimSpace(c.buf)
+	if root := rootName(message); !c.header && root != "open" && root != "close" {
+		c.unread = message
 		return nil
 	}
-	e, err := element.Parse(c.buf, element.Header{})
+	e, err := element.Parse(message, element.Header{})
 	if err != nil {
 		return xmlsplit.ErrNotWellFormed
 	}
@@ -158,7 +163,7 @@ func (c *wsConn) readUnit() error {
 	case e.Name.Space == nsFraming:
 		return xmlsplit.ErrNotWellFormed
 	default: // a stanza that is called so
-		c.unread = c.buf
+		c.unread = message
 	}
 	return nil
 }
@@ -188,7 +193,7 @@ func (c *wsConn) Write(p []byte) (int, error) {
 		case xmlsplit.Element:
 			c.out = framing.Qualify(c.out[:0], unit, c.sent)
 		}
-		if err := c.ws.Write(context.Background(), websocket.MessageText, c.out); err != nil {
+		if err := c.writeMessage(c.out); err != nil {
 			return off, err
 		}
 		off += n
@@ -197,6 +202,22 @@ func (c *wsConn) Write(p []byte) (int, error) {
 		c.out = nil
 	}
 	return len(p), nil
+}
+
+func (c *wsConn) writeMessage(b []byte) error {
+	if len(b) <= fragmentBytes {
+		return c.ws.Write(context.Background(), websocket.MessageText, b)
+	}
+	w, err := c.ws.Writer(context.Background(), websocket.MessageText)
+	if err != nil {
+		return err
+	}
+	for fragment := range slices.Chunk(b, fragmentBytes) {
+		if _, err := w.Write(fragment); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 // NetConn is the connection beneath the WebSocket, as it was accepted.

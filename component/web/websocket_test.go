@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -148,6 +150,46 @@ func TestWebSocketMessagesAreWholeElements(t *testing.T) {
 	s.hear("<r xmlns='urn:xmpp:sm:3'/>")
 }
 
+// A message that is long is sent in fragments, between which a pong can go.
+func TestWebSocketFragmentsLongMessages(t *testing.T) {
+	sc := (&scene{}).start(t)
+	s := sc.dial(t, "ws://"+sc.http+"/xmpp-websocket", nil)
+	s.login(sc)
+	go io.WriteString(sc.echo.Last(), "<message>"+strings.Repeat("x", 100_000)+"</message>")
+	r := bufio.NewReader(s.conn)
+	for fragments, last := 0, false; !last; fragments++ {
+		var head [4]byte // RFC 6455 §5.2: of an unmasked frame of more than 125 bytes
+		if _, err := io.ReadFull(r, head[:2]); err != nil {
+			t.Fatal(err)
+		}
+		last = head[0]&0x80 != 0
+		length := int(head[1])
+		if length == 126 {
+			if _, err := io.ReadFull(r, head[2:]); err != nil {
+				t.Fatal(err)
+			}
+			length = int(binary.BigEndian.Uint16(head[2:]))
+		}
+		if length > 16384 {
+			t.Fatalf("fragment %d has %d bytes", fragments, length)
+		}
+		if _, err := r.Discard(length); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Elements of other protocols may be called as those of the framing are.
+func TestWebSocketPassesOnWhatIsCalledOpen(t *testing.T) {
+	sc := (&scene{}).start(t)
+	s := sc.dial(t, "ws://"+sc.http+"/xmpp-websocket", nil)
+	s.login(sc)
+	for _, message := range []string{"<open xmlns='urn:other'/>", "<x:close xmlns:x='urn:other' xmlns='urn:x'/>"} {
+		s.say(message)
+		s.hear(message)
+	}
+}
+
 // The bound of an element that must be held back until it is whole.
 func TestWebSocketBoundsElementsOfTheServer(t *testing.T) {
 	sc := &scene{}
@@ -200,6 +242,9 @@ func TestWebSocketFirstMessage(t *testing.T) {
 	for _, tc := range []struct{ name, message, condition string }{
 		{"no XML", "hello", "not-well-formed"},
 		{"a stanza", "<message xmlns='jabber:client' to='example.org' version='1.0'/>", "bad-format"},
+		{"a header of a stream", "<stream:stream to='example.org' version='1.0' xmlns:stream='http://etherx.jabber.org/streams'/>", "bad-format"},
+		{"the namespace of a stream", strings.Replace(open, "urn:ietf:params:xml:ns:xmpp-framing", "http://etherx.jabber.org/streams", 1), "invalid-namespace"},
+		{"an open with something in it", strings.Replace(open, "/>", "><x/></open>", 1), "bad-format"},
 		{"another namespace", strings.Replace(open, "xmpp-framing", "other", 1), "invalid-namespace"},
 		{"markup in its attributes", strings.Replace(open, "example.org", "&lt;x&apos;/&gt;", 1), "host-unknown"},
 		{"no version", strings.Replace(open, " version='1.0'", "", 1), "unsupported-version"},
