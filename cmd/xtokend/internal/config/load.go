@@ -65,6 +65,7 @@ func (l *loader) build(cfg *Config, raw *rawFile) {
 	cfg.Replay = l.replay(raw.Replay)
 	cfg.Limits = l.limits(raw.Limits)
 	cfg.Log = l.log(raw.Log)
+	l.webWithoutUse(cfg)
 	if cfg.TLS != nil && l.Need&Certificate != 0 {
 		l.certificateNames(cfg.TLS, cfg)
 	}

@@ -38,6 +38,11 @@ func TestWarnings(t *testing.T) {
 		{"shortest good token secret, weak component secret", []string{tokenSecret, "sixteen-letters.", linkSecret, "hunter2"}, "domain[0].component.secret", "7 characters"},
 		{"http+insecure", []string{`xmpp://127.0.0.1`, `http+insecure://[::]`}, "listen[0]", "http+insecure://[::]:5222 is not encrypted: no login is offered over it"},
 		{"everybody is a proxy", []string{`[[domain]]`, "trusted_proxies = ['0.0.0.0/0']\n[[domain]]"}, "trusted_proxies[0]", "0.0.0.0/0 is everybody"},
+		{"origins without a web listener", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org']\n[[domain]]"}, "allowed_origins", "has no effect: no listener is for browsers"},
+		{"public URL without a web listener", []string{`name =`, "public_urls = ['wss://chat.example.org/xmpp-websocket']\nname ="}, "domain[0].public_urls", "has no effect: no listener is for browsers"},
+		{"no proxy", []string{`xmpp://`, `http://`, `[[domain]]`, "trusted_proxies = []\n[[domain]]"}, "trusted_proxies", "on other machines cannot log in"},
+		{"no proxy, TCP beside it", []string{`["xmpp://`, `["http+insecure://[::1]:5280", "xmpp://`, `[[domain]]`, "trusted_proxies = []\n[[domain]]"}, "trusted_proxies", "on other machines cannot log in"},
+		{"no proxy on this machine", []string{`xmpp://`, `http://`, `[[domain]]`, "trusted_proxies = ['192.0.2.1', '2001:db8::/32']\n[[domain]]"}, "trusted_proxies", "names no proxy on this machine"},
 		{"memory store", []string{`path = "replay.db"`, `store = "memory"`}, "replay.store", "forgets at a restart"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -47,6 +52,44 @@ func TestWarnings(t *testing.T) {
 			}
 			wantWarning(t, cfg.Warnings, c.key, c.text)
 		})
+	}
+}
+
+func TestNoWarning(t *testing.T) {
+	const browsers = "allowed_origins = ['https://www.example.org']\n[[domain]]\npublic_urls = ['wss://chat.example.org/xmpp-websocket']"
+	for name, changes := range map[string][]string{
+		"web listener":                      {`xmpp://`, `http://`, `[[domain]]`, browsers},
+		"empty lists without one":           {`[[domain]]`, "allowed_origins = []\ntrusted_proxies = []\n[[domain]]\npublic_urls = []"},
+		"one proxy on this machine":         {`xmpp://`, `http://`, `[[domain]]`, "trusted_proxies = ['192.0.2.1', '127.0.0.9']\n[[domain]]"},
+		"one proxy on this machine, IPv6":   {`xmpp://127.0.0.1`, `http://[::1]`, `[[domain]]`, "trusted_proxies = ['::1']\n[[domain]]"},
+		"prefix with this machine":          {`xmpp://`, `http://`, `[[domain]]`, "trusted_proxies = ['126.0.0.0/7']\n[[domain]]"},
+		"proxies elsewhere, and a listener": {`["xmpp://`, `["http://192.0.2.10:5280", "http://`, `[[domain]]`, "trusted_proxies = ['192.0.2.1']\n[[domain]]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := config.Load(write(t, edit(t, good, changes...)), everything())
+			if err != nil || len(cfg.Warnings) > 0 {
+				t.Errorf("warnings %v, error %v", cfg.Warnings, err)
+			}
+		})
+	}
+}
+
+// Without proxies on loopback HTTPS serves clients of other machines by itself.
+func TestNoProxyBesideHTTPS(t *testing.T) {
+	path := write(t, edit(t, good, `["xmpp://`, `["https://127.0.0.1:5281", "http://`,
+		`[[domain]]`, "trusted_proxies = []\n[tls]\ncertificate = 'fullchain.pem'\nkey = 'privkey.pem'\n[[domain]]"))
+	writePair(t, filepath.Dir(path), now.Add(-time.Hour), now.AddDate(0, 3, 0), "example.org")
+	cfg, err := config.Load(path, everything())
+	if err != nil || len(cfg.Warnings) > 0 {
+		t.Errorf("warnings %v, error %v", cfg.Warnings, err)
+	}
+}
+
+// A listener for browsers that is misspelt is a fault, not the lack of one.
+func TestNoWarningBesideAFault(t *testing.T) {
+	cfg, err := config.Load(write(t, edit(t, good, `xmpp://`, `htp://`, `[[domain]]`, "allowed_origins = ['https://www.example.org']\n[[domain]]")), everything())
+	if faults := faultsOf(t, err); len(faults) != 1 || len(cfg.Warnings) > 0 {
+		t.Errorf("faults %v, warnings %v", faults, cfg.Warnings)
 	}
 }
 

@@ -62,6 +62,12 @@ func (l *loader) allowedOrigins(v value[[]string]) []string {
 			origins = append(origins, text)
 			continue
 		}
+		scheme, _, found := strings.Cut(text, "://")
+		if found && !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") {
+			l.fault(key, `write "https://www.example.org", say: the origin of the page, not the address that it connects to`,
+				"%q begins neither with https:// nor with http://", text)
+			continue
+		}
 		origin, err := web.ParseOrigin(text)
 		switch {
 		case err != nil:
@@ -90,4 +96,37 @@ func (l *loader) publicURLs(key string, v value[[]string]) []string {
 		}
 	}
 	return urls
+}
+
+// webWithoutUse warns of settings for browsers that the listeners leave without
+// use. With a fault among the settings, one of them may just be misspelt.
+func (l *loader) webWithoutUse(cfg *Config) {
+	if len(l.faults) > 0 {
+		return
+	}
+	if !slices.ContainsFunc(cfg.Listeners, Listener.IsWeb) {
+		const (
+			text = "has no effect: no listener is for browsers"
+			hint = `add "http://127.0.0.1:5280" or "https://[::]:5281" to listen, or leave it out`
+		)
+		if len(cfg.AllowedOrigins) > 0 {
+			l.warn("allowed_origins", hint, text)
+		}
+		for i, d := range cfg.Domains {
+			if len(d.PublicURLs) > 0 {
+				l.warn(fmt.Sprintf("domain[%d].public_urls", i), hint, text)
+			}
+		}
+		return
+	}
+	beyond := func(l Listener) bool { return l.IsWeb() && (l.Scheme == HTTPS || !l.Loopback) }
+	if !slices.ContainsFunc(cfg.Listeners, beyond) && !slices.ContainsFunc(cfg.TrustedProxies, hasLoopback) {
+		l.warn("trusted_proxies", `leave it out: 127.0.0.1 and ::1 are the default`,
+			"names no proxy on this machine, and browsers are served here alone: clients that a proxy says are on other machines cannot log in")
+	}
+}
+
+// hasLoopback reports whether a connection to a loopback address can come from p.
+func hasLoopback(p netip.Prefix) bool {
+	return p.Overlaps(netip.MustParsePrefix("127.0.0.0/8")) || p.Contains(netip.IPv6Loopback())
 }
