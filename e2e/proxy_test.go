@@ -34,31 +34,29 @@ var webProxies = []webProxy{
 	{name: "HAProxy", file: "haproxy.cfg", start: startHAProxy},
 }
 
+// webEndpoint is where a page connects: sites have written the slash, or not.
+type webEndpoint struct{ name, transport, path string }
+
+var webEndpoints = []webEndpoint{
+	{"websocket", "websocket", "/xmpp-websocket"},
+	{"websocket with a slash", "websocket", "/xmpp-websocket/"},
+	{"bosh", "bosh", "/http-bind"},
+	{"bosh with a slash", "bosh", "/http-bind/"},
+}
+
 func TestBrowsersLogInThroughAProxy(t *testing.T) {
 	for _, proxy := range webProxies {
 		t.Run(proxy.name, func(t *testing.T) {
 			s := newSite(t, func(s *site) { s.PublicURLs = []string{"wss://chat.example.org/xmpp-websocket"} })
 			address := proxy.start(t, s, t.TempDir(), contribution(t, proxy.file))
 			client := s.visitor(t, address)
-			for _, transport := range []string{"websocket", "bosh"} {
-				t.Run(transport, func(t *testing.T) {
-					offset := s.front.log.Len()
-					stream := client.connect(t, transport, http.Header{
+			for _, endpoint := range webEndpoints {
+				t.Run(endpoint.name, func(t *testing.T) {
+					s.logInThrough(t, client, endpoint, visitor, http.Header{
 						"Origin":            {"https://" + address},
 						"X-Forwarded-For":   {"198.51.100.1"}, // not its own
 						"X-Forwarded-Proto": {"http"},
 					})
-					if _, err := stream.open(); err != nil {
-						t.Fatal(err)
-					}
-					if err := stream.authenticate("X-TOKEN", "alice", s.issuer.token("alice")); err != nil {
-						t.Fatal(err)
-					}
-					jid, err := stream.bind()
-					if err != nil || bareJID(jid) != "alice@"+domain {
-						t.Errorf("bound to %q, error %v", jid, err)
-					}
-					s.awaitLog("msg=authenticated address="+visitor+" transport="+transport, offset)
 				})
 			}
 			t.Run("origin", func(t *testing.T) {
@@ -83,22 +81,16 @@ func TestNobodyLogsInThroughAProxyThatDoesNotSayHTTPS(t *testing.T) {
 	for _, proxy := range webProxies {
 		t.Run(proxy.name, func(t *testing.T) {
 			s := newSite(t, nil)
-			var silent strings.Builder
-			for line := range strings.Lines(contribution(t, proxy.file)) {
-				if !strings.Contains(line, "X-Forwarded-Proto") {
-					silent.WriteString(line)
-				}
-			}
-			address := proxy.start(t, s, t.TempDir(), silent.String())
+			address := proxy.start(t, s, t.TempDir(), without(t, "X-Forwarded-Proto", contribution(t, proxy.file)))
 			client := s.visitor(t, address)
 			if status, _ := client.get(t, "/xtoken.js", "https://"+address); status != http.StatusForbidden {
 				t.Errorf("the page, which has come over TLS, is answered with status %d", status)
 			}
-			for _, transport := range []string{"websocket", "bosh"} {
+			for _, endpoint := range webEndpoints {
 				for _, mechanism := range []string{"X-TOKEN", "HMAC", "PLAIN"} {
-					t.Run(transport+" "+mechanism, func(t *testing.T) {
+					t.Run(endpoint.name+" "+mechanism, func(t *testing.T) {
 						offset := s.front.log.Len()
-						stream := client.connect(t, transport, nil)
+						stream := client.connect(t, endpoint, nil)
 						features, err := stream.open()
 						if err != nil {
 							t.Fatal(err)
@@ -116,6 +108,55 @@ func TestNobodyLogsInThroughAProxyThatDoesNotSayHTTPS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A trusted proxy that tells of nobody behind it cannot be told from a client on
+// this machine: it may log in, and the log has its own address.
+func TestAProxyThatSaysNothingIsTheClient(t *testing.T) {
+	for _, proxy := range webProxies {
+		t.Run(proxy.name, func(t *testing.T) {
+			s := newSite(t, nil)
+			address := proxy.start(t, s, t.TempDir(), without(t, "X-Forwarded-", contribution(t, proxy.file)))
+			client := s.visitor(t, address)
+			for _, endpoint := range webEndpoints {
+				t.Run(endpoint.name, func(t *testing.T) { s.logInThrough(t, client, endpoint, "127.0.0.1", nil) })
+			}
+		})
+	}
+}
+
+// logInThrough logs alice in with requests that have this header; address is what
+// xtokend must take for the client's.
+func (s *site) logInThrough(t *testing.T, client *webVisitor, at webEndpoint, address string, header http.Header) {
+	t.Helper()
+	offset := s.front.log.Len()
+	stream := client.connect(t, at, header)
+	if _, err := stream.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.authenticate("X-TOKEN", "alice", s.issuer.token("alice")); err != nil {
+		t.Fatal(err)
+	}
+	jid, err := stream.bind()
+	if err != nil || bareJID(jid) != "alice@"+domain {
+		t.Errorf("bound to %q, error %v", jid, err)
+	}
+	s.awaitLog("msg=authenticated address="+address+" transport="+at.transport, offset)
+}
+
+// without leaves the lines out that hold word, of which there must be some.
+func without(t *testing.T, word, text string) string {
+	t.Helper()
+	var rest strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, word) {
+			rest.WriteString(line)
+		}
+	}
+	if rest.Len() == len(text) {
+		t.Fatalf("the settings have no %q", word)
+	}
+	return rest.String()
 }
 
 // contribution is the text of a file in contrib.
@@ -282,12 +323,12 @@ func (v *webVisitor) get(t *testing.T, path, origin string) (status int, body st
 
 // connect makes a stream, whose requests have this header; no origin is that of
 // a client that is no browser.
-func (v *webVisitor) connect(t *testing.T, transport string, header http.Header) *stream {
+func (v *webVisitor) connect(t *testing.T, to webEndpoint, header http.Header) *stream {
 	t.Helper()
-	if transport == "bosh" {
-		return &stream{&boshFraming{ctx: v.ctx, client: v.bosh, url: "https://" + v.address + "/http-bind", fields: header, rid: 1573741820}}
+	if to.transport == "bosh" {
+		return &stream{&boshFraming{ctx: v.ctx, client: v.bosh, url: "https://" + v.address + to.path, fields: header, rid: 1573741820}}
 	}
-	conn, _, err := websocket.Dial(v.ctx, "wss://"+v.address+"/xmpp-websocket", &websocket.DialOptions{
+	conn, _, err := websocket.Dial(v.ctx, "wss://"+v.address+to.path, &websocket.DialOptions{
 		HTTPClient: v.websocket, HTTPHeader: header, Subprotocols: []string{"xmpp"},
 	})
 	if err != nil {
