@@ -73,9 +73,9 @@ var faultCases = []struct {
 
 	{"origin without a scheme", []string{`[[domain]]`, "allowed_origins = ['www.example.org']\n[[domain]]"}, "allowed_origins[0]", "is not an origin", "https://www.example.org"},
 	{"origin with a path", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org/']\n[[domain]]"}, "allowed_origins[0]", "has more than scheme, host and port", "https://www.example.org"},
-	{"origin of the WebSocket", []string{`[[domain]]`, "allowed_origins = ['wss://chat.example.org']\n[[domain]]"}, "allowed_origins[0]", `"wss://chat.example.org" begins neither with https:// nor with http://`, `write "https://www.example.org", say: the origin of the page`},
-	{"origin that is the WebSocket's address", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org', 'WS://chat.example.org/xmpp-websocket']\n[[domain]]"}, "allowed_origins[1]", "begins neither with https://", "not the address that it connects to"},
-	{"origin of XMPP", []string{`[[domain]]`, "allowed_origins = ['xmpp://example.org:5222']\n[[domain]]"}, "allowed_origins[0]", "begins neither with https://", "https://www.example.org"},
+	{"origin of the WebSocket", []string{`[[domain]]`, "allowed_origins = ['wss://chat.example.org']\n[[domain]]"}, "allowed_origins[0]", `"wss://chat.example.org" is no page's origin`, `write "https://www.example.org", say: the origin of the page`},
+	{"origin that is the WebSocket's address", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org', 'WS://chat.example.org/xmpp-websocket']\n[[domain]]"}, "allowed_origins[1]", "is no page's origin", "not the address that it connects to"},
+	{"origin of XMPP", []string{`[[domain]]`, "allowed_origins = ['xmpp://example.org:5222']\n[[domain]]"}, "allowed_origins[0]", "is no page's origin", "https://www.example.org"},
 	{"origin of nothing", []string{`[[domain]]`, "allowed_origins = ['null']\n[[domain]]"}, "allowed_origins[0]", "tells none of them apart", ""},
 	{"origin with a wildcard", []string{`[[domain]]`, "allowed_origins = ['https://*.example.org']\n[[domain]]"}, "allowed_origins[0]", "has a wildcard", ""},
 	{"origin with a bad port", []string{`[[domain]]`, "allowed_origins = ['https://www.example.org:65536']\n[[domain]]"}, "allowed_origins[0]", "has no valid port", ""},

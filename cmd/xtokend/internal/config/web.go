@@ -62,10 +62,10 @@ func (l *loader) allowedOrigins(v value[[]string]) []string {
 			origins = append(origins, text)
 			continue
 		}
-		scheme, _, found := strings.Cut(text, "://")
-		if found && !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") {
+		// Pages of apps and of browser extensions have schemes of their own.
+		if scheme, _, _ := strings.Cut(text, "://"); slices.Contains([]string{"ws", "wss", "xmpp", "xmpps"}, strings.ToLower(scheme)) {
 			l.fault(key, `write "https://www.example.org", say: the origin of the page, not the address that it connects to`,
-				"%q begins neither with https:// nor with http://", text)
+				"%q is no page's origin", text)
 			continue
 		}
 		origin, err := web.ParseOrigin(text)
