@@ -16,6 +16,9 @@ const (
 	boshPollingInactivity = 90 * time.Second
 	boshPolling           = 5 * time.Second
 	boshMaxPause          = 120 * time.Second
+	// boshResponseBytes keeps responses short enough for slow connections: what is
+	// lost under way is sent again as a whole.
+	boshResponseBytes = 65536
 	// bodyTimeout bounds the reading of a request's body.
 	bodyTimeout = 20 * time.Second
 )
@@ -38,7 +41,7 @@ func newBOSHSessions(l Limits) *boshSessions {
 		config: bosh.Config{
 			Wait: boshWait, Inactivity: boshInactivity, PollingInactivity: boshPollingInactivity,
 			Polling: boshPolling, MaxPause: boshMaxPause,
-			OutBytes: l.BOSHBufferBytes, InBytes: l.BOSHBufferBytes,
+			OutBytes: l.BOSHBufferBytes, ResponseBytes: boshResponseBytes, InBytes: l.BOSHBufferBytes,
 		},
 		bySID: make(map[string]*boshSession), spare: list.New(),
 	}

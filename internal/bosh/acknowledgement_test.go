@@ -61,6 +61,7 @@ func TestAcknowledgements(t *testing.T) {
 			> 1'
 			< 1' terminate item-not-found`},
 		{"acks that do not come: so many and no more", `
+			room 18 3
 			create acks
 			open
 			send f
@@ -71,6 +72,22 @@ func TestAcknowledgements(t *testing.T) {
 			` + unacknowledged("x", 17, 17) + `
 			> 1''
 			< 1'' terminate item-not-found`},
+		{"no report of what was just fetched again", `
+			create acks
+			open
+			send f
+			< 0 ` + granted + ` opening ack=0: f
+			> 1
+			send x
+			< 1: x
+			after 5s
+			> 1'
+			< 1': x
+			after 1s
+			> 2 ack=0
+			after 59s
+			after 1s
+			< 2`},
 		{"no ack from a client that acknowledges: all was received", `
 			create acks
 			open

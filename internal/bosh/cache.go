@@ -22,22 +22,21 @@ func (c *cache) find(rid uint64) *exchange {
 	return first(c.answered, func(x *exchange) bool { return x.RID == rid })
 }
 
-func (c *cache) newest() *exchange {
-	if len(c.answered) == 0 {
-		return nil
+// lose marks the response that was given to h alone as lost.
+func (c *cache) lose(h Handle) {
+	if x := first(c.answered, func(x *exchange) bool { return x.handle == h && !x.fixed }); x != nil {
+		x.lost = true
 	}
-	return c.answered[len(c.answered)-1]
 }
 
-// lost says whether the response to x, given to h alone, can be taken back.
-func (x *exchange) lost(h Handle) bool {
-	return x.handle == h && len(x.reply.Payload) > 0 && !x.fixed
-}
-
-// remove takes out the newest.
-func (c *cache) remove(x *exchange) {
-	c.answered = c.answered[:len(c.answered)-1]
-	c.bytes -= payloadBytes(x)
+// newestFilled is the newest response with payload, nil if none has any.
+func (c *cache) newestFilled() *exchange {
+	for _, x := range slices.Backward(c.answered) {
+		if len(x.reply.Payload) > 0 {
+			return x
+		}
+	}
+	return nil
 }
 
 // dropThrough drops what the client has acknowledged.

@@ -36,7 +36,7 @@ func TestEndsRestartsAndBounds(t *testing.T) {
 			< 2 terminate: x
 			read end
 			read EOF`},
-		{"terminate beyond 'requests'", begun + `
+		{"terminate beyond 'requests'", "room 3 2" + begun + `
 			> 1: aaaaaaaaaa
 			> 2: b
 			> 3 terminate: end
@@ -80,6 +80,36 @@ func TestEndsRestartsAndBounds(t *testing.T) {
 			end host-unknown error
 			< 0 terminate host-unknown opening: error
 			over ended`},
+		{"our end is told to a request behind a gap", begun + `
+			send x
+			> 2: b
+			end system-shutdown error
+			< 2 terminate system-shutdown: x error
+			over ended`},
+		{"our end is told to a request that comes behind a gap", begun + `
+			end system-shutdown
+			> 2: b
+			< 2 terminate system-shutdown
+			over ended`},
+		{"our end comes behind all that was sent", "room 9 3" + begun + `
+			send 1
+			send 2
+			send 3
+			send 4
+			end - error
+			> 1
+			< 1: 1 2 3
+			over -
+			> 2
+			< 2 terminate: 4 error`},
+		{"our end behind a gap brings all that was sent", "room 9 3" + begun + `
+			send 1
+			send 2
+			send 3
+			send 4
+			> 2: b
+			end - error
+			< 2 terminate: 1 2 3 4 error`},
 		{"our side reads no more", begun + `
 			> 1: a
 			end -
@@ -148,13 +178,38 @@ func TestEndsRestartsAndBounds(t *testing.T) {
 			> 3: a
 			send 12345678901
 			< 3: 12345678901`},
+		{"short units count for more than their bytes", begun + `
+			send 1
+			send 2
+			full 3
+			> 1: a
+			< 1: 1 2`},
+		{"a response is bounded, the rest comes with the next", "room 12 3" + begun + `
+			send 1
+			send 2
+			send 3
+			send 4
+			send 12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890
+			send 5
+			> 1
+			< 1: 1 2 3
+			> 2
+			< 2: 4
+			> 3
+			< 3: 12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890
+			send 6
+			> 4
+			< 4: 5 6
+			> 5
+			send 7
+			< 5: 7`},
 		{"one unit may exceed the buffer", begun + `
 			send 123456789012345678901234567890
 			full 1
 			> 1
 			< 1: 123456789012345678901234567890
 			send 1`},
-		{"the buffer from the client is full", begun + `
+		{"the buffer from the client is full", "room 3 2" + begun + `
 			> 1: 12345 12345
 			> 2: 123
 			read 12345
@@ -166,7 +221,7 @@ func TestEndsRestartsAndBounds(t *testing.T) {
 			read 4567
 			send x
 			< 3: x`},
-		{"a full buffer holds a request back beyond wait", begun + `
+		{"a full buffer holds a request back beyond wait", "room 3 2" + begun + `
 			> 1: 12345 12345
 			> 2: 123
 			after 60s
@@ -175,7 +230,7 @@ func TestEndsRestartsAndBounds(t *testing.T) {
 			over -
 			read 12345
 			< 2`},
-		{"one request may exceed the buffer", begun + `
+		{"one request may exceed the buffer", "room 3 2" + begun + `
 			> 1: 123456789012345
 			> 2: 1
 			read 123456789012345

@@ -12,7 +12,8 @@ import (
 )
 
 var fuzzConfig = Config{Wait: 60 * time.Second, Inactivity: 75 * time.Second, PollingInactivity: 90 * time.Second,
-	Polling: 5 * time.Second, MaxPause: 120 * time.Second, OutBytes: 100, InBytes: 60}
+	Polling: 5 * time.Second, MaxPause: 120 * time.Second,
+	OutBytes: 4*UnitOverhead + 100, InBytes: 3*UnitOverhead + 60, ResponseBytes: 2*UnitOverhead + 50}
 
 // world is a session, its client, the network between them and the session's
 // owner, and what each of them knows.

@@ -68,7 +68,16 @@ func TestInactivityAndOveractivity(t *testing.T) {
 			< 2
 			> 3
 			< 3: x`},
-		{"a pause beyond 'requests'", begun + `
+		{"a lost pause gets no payload", begun + `
+			> 1 pause=100
+			< 1
+			gone 1
+			send x
+			> 1' pause=100
+			< 1'
+			> 2
+			< 2: x`},
+		{"a pause beyond 'requests'", "room 3 2" + begun + `
 			> 1: aaaaaaaaaa
 			> 2: b
 			> 3 pause=5
@@ -77,6 +86,15 @@ func TestInactivityAndOveractivity(t *testing.T) {
 			< 2 ack=3
 			< 3
 			read b`},
+		{"a pause ends with the next request, be its turn still to come", begun + `
+			> 1 pause=100
+			< 1
+			> 3: c
+			gone 3
+			after 74s
+			over -
+			after 1s
+			over inactive`},
 		{"a pause takes no place in the buffer", begun + `
 			> 1: a
 			send x
@@ -155,6 +173,14 @@ func TestInactivityAndOveractivity(t *testing.T) {
 			after 5s
 			> 2
 			< 2`},
+		{"polling at once after a response that was lost", `
+			create hold=0
+			< 0 wait=60 hold=0 requests=1 polling=5 inactivity=90 maxpause=120 ver=1.6 ack=0
+			> 1
+			< 1
+			gone 1
+			> 2
+			< 2`},
 		{"polling at once after a response with payload", `
 			create hold=0
 			< 0 wait=60 hold=0 requests=1 polling=5 inactivity=90 maxpause=120 ver=1.6 ack=0
@@ -163,7 +189,7 @@ func TestInactivityAndOveractivity(t *testing.T) {
 			< 1: x
 			> 2
 			< 2`},
-		{"too many requests at once", begun + `
+		{"too many requests at once", "room 3 2" + begun + `
 			> 1: aaaaaaaaaa
 			> 2: b
 			> 3: c

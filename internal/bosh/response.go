@@ -53,28 +53,42 @@ func (s *Session) emit(x *exchange, r Reply) {
 	s.replies = append(s.replies, r)
 }
 
-// respond answers the requests whose response is due, by rid.
+// respond answers the requests whose response is due, by rid. Once our side has
+// ended the session, one that can be answered is enough: those before it may
+// never come.
 func (s *Session) respond(now time.Time) {
-	for len(s.held) > 0 {
-		x := s.held[0]
-		switch {
-		case !x.live && len(s.held) > 1:
-			s.answer(x, nil, now) // the client has gone on without it
-		case !x.live:
-			return
-		case x.Pause > 0: // has no payload (XEP-0124 §10)
-			s.answer(x, nil, now)
-		case s.ending != nil:
-			s.conclude()
-			s.over(ErrEnded)
-		case s.out.bytes > 0:
-			s.answer(x, s.out.takeAll(), now)
-		case s.due(x, now):
-			s.answer(x, nil, now)
-		default:
-			return
+	for s.ending == nil || s.out.bytes > s.config.ResponseBytes {
+		if !s.respondOldest(now) {
+			break
 		}
 	}
+	if s.ending != nil && s.window.live() {
+		s.conclude()
+		s.over(ErrEnded)
+	}
+}
+
+// respondOldest answers the oldest held request if its response is due.
+func (s *Session) respondOldest(now time.Time) bool {
+	if len(s.held) == 0 {
+		return false
+	}
+	x := s.held[0]
+	switch {
+	case !x.live && len(s.held) > 1:
+		s.answer(x, nil, now) // the client has gone on without it
+	case !x.live:
+		return false
+	case x.Pause > 0: // has no payload (XEP-0124 §10)
+		s.answer(x, nil, now)
+	case s.out.bytes > 0:
+		s.answer(x, s.out.take(s.config.ResponseBytes), now)
+	case s.due(x, now):
+		s.answer(x, nil, now)
+	default:
+		return false
+	}
+	return true
 }
 
 // due says whether x must be answered although there is nothing to send.
@@ -88,13 +102,11 @@ func (s *Session) due(x *exchange, now time.Time) bool {
 func (s *Session) answer(x *exchange, payload [][]byte, now time.Time) {
 	s.held = s.held[1:]
 	s.answered = x.RID
-	r := Reply{Payload: payload}
+	r := Reply{}
 	if x.creation {
 		r.Terms = &s.terms
 	}
-	if x.creation || len(payload) > 0 {
-		r.Opening, s.opening = s.opening, nil
-	}
+	s.fill(x, &r, payload)
 	// XEP-0124 §9.1: the creation response says that we acknowledge; later the
 	// obvious is left out.
 	if ack := s.received(); x.creation || ack != x.RID {
@@ -108,6 +120,15 @@ func (s *Session) answer(x *exchange, payload [][]byte, now time.Time) {
 	s.cache.add(x)
 	s.cache.trim(s.terms.Requests, s.acks, s.config.OutBytes)
 	s.emit(x, r)
+}
+
+// fill puts payload into r, the response to x, and with it what is to be told of
+// the stream.
+func (s *Session) fill(x *exchange, r *Reply, payload [][]byte) {
+	r.Payload = payload
+	if s.opening != nil && (x.creation || len(payload) > 0) {
+		r.Opening, s.opening = s.opening, nil
+	}
 }
 
 // acknowledge takes in which responses the client has received before x

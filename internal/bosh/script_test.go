@@ -17,7 +17,8 @@ const base = 1000
 
 var config = bosh.Config{
 	Wait: 60 * time.Second, Inactivity: 75 * time.Second, PollingInactivity: 90 * time.Second,
-	Polling: 5 * time.Second, MaxPause: 120 * time.Second, OutBytes: 20, InBytes: 10,
+	Polling: 5 * time.Second, MaxPause: 120 * time.Second,
+	OutBytes: 3*bosh.UnitOverhead + 20, InBytes: 3*bosh.UnitOverhead + 10, ResponseBytes: 3*bosh.UnitOverhead + 30,
 }
 
 var errFault = errors.New("payload that breaks a rule")
@@ -25,7 +26,9 @@ var errFault = errors.New("payload that breaks a rule")
 // A script is played to a session. Rids are counted from that of the creation
 // request, 0. Units are words.
 //
-//	create ATTR…: UNIT…    the creation request; before all else
+//	room OUT IN            so many units, short ones, may wait for the client and to
+//	                       be read; 3 each unless a script begins with this
+//	create ATTR…: UNIT…    the creation request
 //	> RID ATTR…: UNIT…     a request; a repeated one is called RID' in the rest
 //	< RID ATTR…: UNIT…     the reply to it. After each other line, these must be
 //	                       all replies there are
@@ -43,6 +46,7 @@ var errFault = errors.New("payload that breaks a rule")
 type player struct {
 	t       *testing.T
 	now     time.Time
+	config  bosh.Config
 	session *bosh.Session
 	handles map[string]bosh.Handle // of requests as the script calls them
 	names   map[bosh.Handle]string
@@ -51,7 +55,7 @@ type player struct {
 
 func play(t *testing.T, script string) {
 	t.Helper()
-	p := &player{t: t, now: time.Unix(1700000000, 0), handles: map[string]bosh.Handle{}, names: map[bosh.Handle]string{}}
+	p := &player{t: t, config: config, now: time.Unix(1700000000, 0), handles: map[string]bosh.Handle{}, names: map[bosh.Handle]string{}}
 	for line := range strings.Lines(script) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -69,8 +73,9 @@ func play(t *testing.T, script string) {
 		if len(p.replies) > 0 {
 			t.Fatalf("before %q nobody expects %q", line, p.replies)
 		}
-		p.do(line)
-		p.collect()
+		if p.do(line); p.session != nil {
+			p.collect()
+		}
 	}
 	if len(p.replies) > 0 {
 		t.Fatalf("at the end nobody expects %q", p.replies)
@@ -84,9 +89,13 @@ func (p *player) do(line string) {
 		verb, rest = "create", strings.TrimPrefix(line, "create")
 	}
 	switch verb {
+	case "room":
+		var out, in int
+		fmt.Sscan(rest, &out, &in)
+		p.config.OutBytes, p.config.InBytes = out*bosh.UnitOverhead+20, in*bosh.UnitOverhead+10
 	case "create":
 		r := p.request("0", rest)
-		p.session = bosh.New(config, "SID", p.handle("0"), r, p.now)
+		p.session = bosh.New(p.config, "SID", p.handle("0"), r, p.now)
 	case ">":
 		name, attrs, _ := strings.Cut(rest, " ")
 		if n, _, ok := strings.Cut(name, ":"); ok {

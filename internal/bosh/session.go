@@ -2,7 +2,6 @@ package bosh
 
 import (
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -117,26 +116,29 @@ func (s *Session) Invalid(h Handle, c Condition) {
 
 // Gone says that the connection of h was lost: nothing of the reply to it, if
 // there was one, has reached the client. What it would have brought goes into
-// the next response, unless the client repeats its request (XEP-0124 §14.3).
+// the next response, unless the client has had more since; then it has to repeat
+// its request (XEP-0124 §14.3). A reply that has ended the session is not kept:
+// what it would have brought is lost with it.
 func (s *Session) Gone(h Handle, now time.Time) {
 	if x := s.ofHandle(h); x != nil {
-		x.live = false
-	} else if y := s.cache.newest(); y != nil && y.lost(h) {
-		s.cache.remove(y)
-		s.takeBack(y)
+		x.live, x.lost = false, true
+	} else {
+		s.cache.lose(h)
+		for y := s.cache.newestFilled(); y != nil && y.lost; y = s.cache.newestFilled() {
+			s.takeBack(y)
+		}
 	}
 	s.settle(now)
 }
 
-// takeBack makes y what it was before it was answered, without a connection.
+// takeBack empties the response y, whose payload is the last that was sent.
 func (s *Session) takeBack(y *exchange) {
-	s.answered = y.RID - 1
-	s.held = slices.Insert(s.held, 0, y)
+	s.cache.bytes -= payloadBytes(y)
 	s.out.unshift(y.reply.Payload...)
 	if y.reply.Opening != nil {
 		s.opening = y.reply.Opening
 	}
-	y.reply = Reply{}
+	y.reply.Payload, y.reply.Opening = nil, nil
 }
 
 // Expire does what is due by now. It may be called too early.

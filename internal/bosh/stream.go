@@ -19,7 +19,7 @@ func (s *Session) Send(unit []byte, now time.Time) (ok bool, err error) {
 		return true, nil
 	case s.err != nil:
 		return false, s.err
-	case !s.out.fits(len(unit)+s.cache.bytes, s.config.OutBytes):
+	case !s.out.fits(UnitOverhead+len(unit)+s.cache.bytes, s.config.OutBytes):
 		return false, nil
 	}
 	s.out.push(unit)
@@ -29,8 +29,8 @@ func (s *Session) Send(unit []byte, now time.Time) (ok bool, err error) {
 
 // End ends the session from our side, with a condition or, if it is empty,
 // without; last is an element to go before that, nil for none. The client is
-// told in its next response, with all that was sent before. What it sends in
-// the meantime is not read any more.
+// told by the next response to any request of its own, be it one that waits for
+// others, with all that was sent before. What it sends in the meantime is not read any more.
 func (s *Session) End(c Condition, last []byte, now time.Time) {
 	if s.err != nil || s.ending != nil {
 		return

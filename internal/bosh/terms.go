@@ -17,9 +17,13 @@ type Config struct {
 	PollingInactivity time.Duration // the same for polling sessions (XEP-0124 §12)
 	Polling           time.Duration // the shortest between two empty requests
 	MaxPause          time.Duration
-	// OutBytes bounds what waits to be fetched and what is kept to be repeated,
+	// OutBytes, as the other fields in bytes, counts [UnitOverhead] for each unit.
+	// It bounds what waits to be fetched and what is kept to be repeated,
 	// together. One unit may exceed it if no other waits.
 	OutBytes int
+	// ResponseBytes bounds the payload of a response, that of the last one aside.
+	// One unit may exceed it.
+	ResponseBytes int
 	// InBytes bounds what was received and not read yet. One request may exceed
 	// it if nothing else waits; besides, up to as many requests as the client may
 	// make at once are kept unprocessed.

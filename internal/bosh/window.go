@@ -18,11 +18,12 @@ type exchange struct {
 	blank    bool      // it only asked for a response
 	arrived  time.Time // the last repetition counts
 	repeats  int
+	lost     bool // its connection was, with the response if there was one
 
 	// Once answered.
 	reply Reply
 	sent  time.Time
-	fixed bool // the response was sent more than once
+	fixed bool // the client may have the response from more than one connection
 }
 
 // window holds the requests that are not answered yet, by their rid
@@ -115,16 +116,27 @@ func (s *Session) repeat(first, x *exchange) {
 		return
 	}
 	s.emit(first, Reply{Type: "error"})
-	first.handle, first.live, first.arrived = x.handle, true, x.arrived
+	first.handle, first.live, first.lost, first.arrived = x.handle, true, false, x.arrived
 }
 
-// repeatAnswered gives x the response of the request that it repeats.
+// repeatAnswered gives x the response of the request that it repeats. If that was
+// lost and is empty, it may bring what waits, as long as no later one has brought
+// anything.
 func (s *Session) repeatAnswered(first, x *exchange, now time.Time) {
 	if c := first.repeated(x); c != "" {
 		s.refuse(x, c)
 		return
 	}
-	first.sent, first.fixed = now, true
+	if !first.lost {
+		first.fixed = true
+	} else {
+		first.handle, first.lost = x.handle, false
+		if y := s.cache.newestFilled(); first.Pause == 0 && (y == nil || y.RID < first.RID) {
+			s.fill(first, &first.reply, s.out.take(s.config.ResponseBytes))
+			s.cache.bytes += payloadBytes(first)
+		}
+	}
+	first.sent = now
 	s.paused = first.Pause
 	s.emit(x, first.reply)
 }
@@ -181,5 +193,5 @@ func (s *Session) tooSoon(x *exchange) bool {
 		return x.RID-s.answered == uint64(s.terms.Requests)
 	}
 	before := s.cache.find(x.RID - 1)
-	return before != nil && before.blank && len(before.reply.Payload) == 0
+	return before != nil && before.blank && !before.lost && len(before.reply.Payload) == 0
 }

@@ -269,6 +269,98 @@ func TestWindow(t *testing.T) {
 			gone 1
 			> 2
 			< 2 opening: features`},
+		{"two responses lost, the newer one first", begun + `
+			> 1
+			send x
+			< 1: x
+			> 2
+			send y
+			< 2: y
+			gone 2
+			gone 1
+			> 3
+			< 3: x y`},
+		{"two responses lost, the older one first", begun + `
+			> 1
+			send x
+			< 1: x
+			> 2
+			send y
+			< 2: y
+			gone 1
+			gone 2
+			> 3
+			< 3: x y`},
+		{"what was lost before an empty response is sent again", begun + `
+			> 1
+			send x
+			< 1: x
+			> 2
+			after 6s
+			> 3: a
+			< 2 ack=3
+			gone 1
+			< 3: x
+			> 2'
+			< 2' ack=3`},
+		{"what was lost before a response that came is not sent out of order", begun + `
+			> 1
+			send x
+			< 1: x
+			> 2
+			send y
+			< 2: y
+			gone 1
+			> 3
+			> 1'
+			< 1': x
+			send z
+			< 3: z`},
+		{"what was acknowledged is not taken back", `
+			create acks
+			open
+			send f
+			< 0 ` + granted + ` opening ack=0: f
+			> 1
+			send x
+			< 1: x
+			> 2
+			gone 1
+			send y
+			< 2: y`},
+		{"a lost response that is fetched again can be lost again", begun + `
+			> 1
+			send x
+			< 1: x
+			gone 1
+			> 1'
+			< 1': x
+			gone 1'
+			> 2
+			< 2: x`},
+		{"a lost request that is repeated is lost no more", begun + `
+			> 1
+			gone 1
+			> 1'
+			send x
+			< 1': x
+			> 1''
+			< 1'': x
+			gone 1''
+			> 2
+			send y
+			< 2: y`},
+		{"a lost response that is fetched later brings what waits", begun + `
+			> 1
+			after 60s
+			< 1
+			gone 1
+			send x
+			> 1'
+			< 1': x
+			> 2
+			send y
+			< 2: y`},
 		{"what was fetched again is not taken back", begun + `
 			> 1
 			send x
