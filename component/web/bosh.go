@@ -3,6 +3,7 @@ package web
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,12 +12,22 @@ import (
 	"xtokend/internal/bosh"
 )
 
-const boshContentType = "text/xml; charset=utf-8" // XEP-0124 §7.1
+const (
+	boshContentType = "text/xml; charset=utf-8" // XEP-0124 §7.1
+	// boshPolicy is the Content-Security-Policy of all answers. What is in them
+	// comes from strangers, and any page may make a browser show an answer by a
+	// form that it sends here: then nothing in it may run as a page of ours.
+	boshPolicy = "sandbox; default-src 'none'"
+	// writeBytes is written at once, within the write timeout.
+	writeBytes = 16384
+)
 
 // bosh answers a request of a BOSH session, as soon as its session wants to.
 func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client) {
+	w.Header().Set("Content-Security-Policy", boshPolicy)
 	control := http.NewResponseController(w)
-	control.SetReadDeadline(time.Now().Add(s.sessions.bodyTimeout))
+	deadline := time.Now().Add(s.sessions.bodyTimeout)
+	control.SetReadDeadline(deadline)
 	switch r.Method {
 	case http.MethodPost:
 	case http.MethodGet, http.MethodHead:
@@ -28,13 +39,14 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 		http.Error(w, "BOSH clients use POST (XEP-0124)", http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := readBodyTag(r.Body)
+	body, err := readBodyTag(&pacedReader{r.Body, deadline, control.SetReadDeadline})
 	session := s.sessions.find(body.SID)
+	unknown := session == nil && body.SID != "" // its payload is not worth reading
 	elementBytes, bodyBytes := negotiationElementBytes, negotiationElementBytes
 	if session != nil {
 		elementBytes, bodyBytes = session.limits()
 	}
-	if err == nil {
+	if err == nil && !unknown {
 		err = body.readPayload(elementBytes, bodyBytes)
 	}
 	if body.reader.eof { // else the rest is still bounded in time
@@ -43,9 +55,11 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 	body.Secure = c.Secure || c.Loopback
 
 	switch {
-	case err != nil && !breaksSyntax(err): // the client repeats its request
-		http.Error(w, "the request did not arrive whole", http.StatusRequestTimeout)
-	case body.SID != "" && session == nil:
+	case err != nil && !breaksSyntax(err):
+		// Clients repeat a request whose connection breaks; strophe.js would give
+		// up the session for any status below 500.
+		panic(http.ErrAbortHandler)
+	case unknown:
 		s.refuseBOSH(w, bosh.ItemNotFound)
 	case session != nil && err != nil:
 		session.reply(w, r, session.invalid())
@@ -87,15 +101,17 @@ func (s *Server) refuseBOSH(w http.ResponseWriter, c bosh.Condition) {
 func (s *Server) writeBOSH(w http.ResponseWriter, contentType string, reply *bosh.Reply) error {
 	text := reply.AppendBody(nil)
 	control := http.NewResponseController(w)
-	control.SetWriteDeadline(time.Now().Add(s.limits.WriteTimeout))
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(text))) // else it might be chunked (XEP-0124 §5)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(reply.Status)
-	if _, err := w.Write(text); err != nil {
-		return err
+	for part := range slices.Chunk(text, writeBytes) {
+		control.SetWriteDeadline(time.Now().Add(s.limits.WriteTimeout))
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
 	}
 	err := control.Flush()
 	control.SetWriteDeadline(time.Time{}) // nothing is left behind for the next request on the connection
@@ -103,8 +119,8 @@ func (s *Server) writeBOSH(w http.ResponseWriter, contentType string, reply *bos
 }
 
 // contentType is that of a session's responses. Clients that take no other
-// may name it (XEP-0124 §7.1), but none as which a browser would show a page:
-// what is in a response comes from strangers.
+// may name it (XEP-0124 §7.1), but none that is made for pages. Of XML, too, a
+// browser makes a page if it has elements of XHTML; see boshPolicy.
 func contentType(asked string) string {
 	media, params, err := mime.ParseMediaType(asked)
 	charset, named := params["charset"]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"xtokend/internal/bosh"
 	"xtokend/internal/element"
@@ -21,7 +22,23 @@ const (
 	bodyTagBytes = 4096
 	// bodyReadBytes is read at once at least.
 	bodyReadBytes = 2048
+	// bodyRate is how many bytes a second bring a request's body further time.
+	bodyRate = 4096
 )
+
+// pacedReader reads a body that may take longer the more of it has arrived.
+type pacedReader struct {
+	io.Reader
+	deadline    time.Time // of the next read
+	setDeadline func(time.Time) error
+}
+
+func (p *pacedReader) Read(b []byte) (int, error) {
+	p.setDeadline(p.deadline)
+	n, err := p.Reader.Read(b)
+	p.deadline = p.deadline.Add(time.Duration(n) * time.Second / bodyRate)
+	return n, err
+}
 
 // bodyReader reads one <body/> of a client, as much of it as is allowed.
 type bodyReader struct {
@@ -131,12 +148,13 @@ func readBodyTag(r io.Reader) (*boshBody, error) {
 }
 
 // readPayload reads the elements, each of elementBytes at most, in a document of
-// most bytes beside the start tag. They can stand in a stream afterwards. A rule
-// of XML that is broken is the request's Fault, and then it has no elements; an
-// error is one of reading.
+// most bytes beside the start tag. They can stand in a stream afterwards, and the
+// same limits hold for what they have become by then, where several count
+// bosh.UnitOverhead each. A rule of XML that is broken is the request's Fault, and
+// then it has no elements; an error is one of reading.
 func (b *boshBody) readPayload(elementBytes, most int) error {
 	b.reader.scanner.Limits.ElementBytes = elementBytes
-	err := b.readElements(most + bodyTagBytes)
+	err := b.readElements(elementBytes, most)
 	if isXMLFault(err) {
 		b.Units, b.Fault = nil, err
 		return nil
@@ -144,16 +162,25 @@ func (b *boshBody) readPayload(elementBytes, most int) error {
 	return err
 }
 
-func (b *boshBody) readElements(most int) error {
+func (b *boshBody) readElements(elementBytes, most int) error {
+	var element []byte
+	size := 0
 	for ended := b.empty; ; {
-		kind, unit, err := b.reader.next(most)
+		kind, unit, err := b.reader.next(most + bodyTagBytes)
 		switch {
 		case err != nil:
 			return err
 		case kind == xmlsplit.None && ended:
 			return nil
 		case kind == xmlsplit.Element:
-			b.Units = append(b.Units, framing.Qualify(nil, unit, b.scope))
+			// Each gets a copy of the declarations, which are long if the client
+			// wants to make us keep more than it has sent.
+			element = framing.Qualify(element[:0], unit, b.scope)
+			size += len(element) + bosh.UnitOverhead
+			if len(element) > elementBytes || len(b.Units) > 0 && size > most {
+				return xmlsplit.ErrTooLong
+			}
+			b.Units = append(b.Units, bytes.Clone(element))
 		case kind == xmlsplit.End && qualifiedName(unit[1:]) == b.name:
 			ended = true
 		default:

@@ -5,10 +5,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"xtokend/internal/xmlsplit"
 )
@@ -41,8 +43,11 @@ func TestReadBody(t *testing.T) {
 		{"end tags in the wrong order", bodyStart + "<a></body></a>", nil, xmlsplit.ErrNotWellFormed},
 		{"another document", bodyStart + "</body><a/>", nil, xmlsplit.ErrNotWellFormed},
 		{"a long element", bodyStart + "<a>" + long + "</a></body>", []string{"<a>" + long + "</a>"}, nil},
+		{"a long element with its declarations", bodyStart + "<x:a>" + long[20:] + "</x:a></body>", []string{"<x:a xmlns:x='urn:x'>" + long[20:] + "</x:a>"}, nil},
 		{"an element that is too long", bodyStart + "<a>" + long + "x</a></body>", nil, xmlsplit.ErrTooLong},
-		{"many elements", bodyStart + strings.Repeat("<a/>", 500) + "</body>", slices.Repeat([]string{"<a/>"}, 500), nil},
+		{"an element that is too long with its declarations", bodyStart + "<x:a>" + long[10:] + "</x:a></body>", nil, xmlsplit.ErrTooLong},
+		{"many elements", bodyStart + strings.Repeat("<a/>", 29) + "</body>", slices.Repeat([]string{"<a/>"}, 29), nil},
+		{"too many elements", bodyStart + strings.Repeat("<a/>", 30) + "</body>", nil, xmlsplit.ErrTooLong},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for name, r := range map[string]io.Reader{
@@ -82,6 +87,51 @@ func TestReadBodyIsBounded(t *testing.T) {
 	r := strings.NewReader("<body " + strings.Repeat(" ", 100_000))
 	if _, err := readBodyTag(r); err != xmlsplit.ErrTooLong || 100_006-r.Len() > bodyTagBytes+1 {
 		t.Errorf("%d bytes are left, %v", r.Len(), err)
+	}
+}
+
+// Declarations that every element gets a copy of do not make a request larger
+// than it may be.
+func TestReadBodyBoundsWhatDeclarationsAdd(t *testing.T) {
+	for _, tc := range []struct{ name, tag, element, end string }{
+		{"a default namespace", "<b:body rid='1' xmlns:b='http://jabber.org/protocol/httpbind' xmlns='$'>", "<a/>", "</b:body>"},
+		{"a prefix", "<body rid='1' xmlns='http://jabber.org/protocol/httpbind' xmlns:a='$'>", "<a:a/>", "</body>"},
+	} {
+		for _, size := range []struct {
+			quotes, elements int
+			fault            error
+		}{{1000, 3, nil}, {1000, 4, xmlsplit.ErrTooLong}, {3400, 1, xmlsplit.ErrTooLong}, {3700, 2600, xmlsplit.ErrTooLong}} {
+			text := strings.Replace(tc.tag, "$", strings.Repeat(`"`, size.quotes), 1) + strings.Repeat(tc.element, size.elements) + tc.end
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			b, err := readBodyTag(strings.NewReader(text))
+			must(t, err)
+			must(t, b.readPayload(16384, 16384))
+			runtime.ReadMemStats(&after)
+			if b.Fault != size.fault || size.fault == nil && len(b.Units) != size.elements {
+				t.Errorf("%s: %d elements: %d were kept, %v", tc.name, size.elements, len(b.Units), b.Fault)
+			}
+			if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+				t.Errorf("%s: %d bytes were allocated for a request of %d", tc.name, got, len(text))
+			}
+		}
+	}
+}
+
+// A body has more time the more of it has come.
+func TestPacedReader(t *testing.T) {
+	begin := time.Unix(1700000000, 0)
+	var deadlines []time.Duration
+	r := &pacedReader{strings.NewReader(strings.Repeat("x", 3*bodyRate)), begin, func(d time.Time) error {
+		deadlines = append(deadlines, d.Sub(begin))
+		return nil
+	}}
+	for _, n := range []int{bodyRate, bodyRate / 2, 2 * bodyRate, 1} {
+		io.ReadFull(r, make([]byte, n))
+	}
+	want := []time.Duration{0, time.Second, 1500 * time.Millisecond, 3 * time.Second, 3 * time.Second}
+	if !slices.Equal(deadlines, want) {
+		t.Errorf("deadlines are %v, want %v", deadlines, want)
 	}
 }
 

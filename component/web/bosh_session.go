@@ -98,8 +98,9 @@ func (s *boshSession) expect() boshRequest {
 	return request
 }
 
-// reply waits for the reply to a request and sends it. The machine is told if
-// it cannot be.
+// reply waits for the reply to a request and sends it. If it cannot, the machine
+// is told, and the connection is broken: an empty response is none that a client
+// could understand.
 func (s *boshSession) reply(w http.ResponseWriter, r *http.Request, request boshRequest) {
 	select {
 	case reply := <-request.reply:
@@ -109,6 +110,7 @@ func (s *boshSession) reply(w http.ResponseWriter, r *http.Request, request bosh
 	case <-r.Context().Done():
 	}
 	s.gone(request.handle)
+	panic(http.ErrAbortHandler)
 }
 
 // gone says that the connection of a request is lost, and its reply with it.

@@ -19,8 +19,9 @@ const (
 	// boshResponseBytes keeps responses short enough for slow connections: what is
 	// lost under way is sent again as a whole.
 	boshResponseBytes = 65536
-	// bodyTimeout bounds the reading of a request's body.
-	bodyTimeout = 20 * time.Second
+	// bodyTimeout bounds the reading of a request's body, besides what its length
+	// takes at bodyRate.
+	bodyTimeout = 10 * time.Second
 )
 
 // boshSessions finds sessions by their sid, and bounds how many there are.

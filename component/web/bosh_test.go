@@ -26,7 +26,8 @@ func TestBOSHLogin(t *testing.T) {
 			match(t, a.body, `<body sid='…' wait='59' requests='2' ver='1.6' polling='5' inactivity='75' hold='1' maxpause='120' `+
 				`from='example.org' authid='…' xmlns:xmpp='urn:xmpp:xbosh' xmpp:version='1.0' xmpp:restartlogic='true' ack='4503599627370503' `+
 				`xmlns='http://jabber.org/protocol/httpbind' xmlns:stream='http://etherx.jabber.org/streams'>`+boshMechanisms+`</body>`)
-			for name, want := range map[string]string{"Content-Type": "text/xml; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
+			for name, want := range map[string]string{"Content-Type": "text/xml; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+				"Content-Security-Policy": "sandbox; default-src 'none'"} {
 				if got := a.Header.Get(name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
 				}
@@ -160,6 +161,11 @@ func TestBOSHOtherMethods(t *testing.T) {
 	sc := (&scene{}).start(t)
 	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
 	c.do(http.MethodGet, "").hear("This is where XMPP clients connect by BOSH…")
+	for method, text := range map[string]string{http.MethodGet: "", http.MethodPut: "", http.MethodPost: "nonsense"} {
+		if policy := c.do(method, text).whole().Header.Get("Content-Security-Policy"); policy != "sandbox; default-src 'none'" {
+			t.Errorf("%s: the policy of the answer is %q", method, policy)
+		}
+	}
 	a := c.do(http.MethodPut, "").whole()
 	if a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") == "" {
 		t.Errorf("PUT: status %d, Allow %q", a.StatusCode, a.Header.Get("Allow"))
@@ -408,8 +414,8 @@ func TestBOSHWait(t *testing.T) {
 	c.say("", "").hear(boshEmpty)
 }
 
-// A body that does not come is not waited for, and ends nothing: the client may
-// send it again.
+// A body that does not come is not waited for, and ends nothing: the client finds
+// its connection broken and sends it again.
 func TestBOSHBodyThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	sc := (&scene{}).start(t)
@@ -417,17 +423,24 @@ func TestBOSHBodyThatDoesNotCome(t *testing.T) {
 	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
 	c.login()
 	start := "<body rid='" + utoa(c.rid) + "' sid='" + c.sid + "' xmlns='http://jabber.org/protocol/httpbind'><message>"
-	for _, text := range []string{"", start} {
-		for _, method := range []string{"POST", "GET"} {
+	unknown := "<body rid='1' sid='SID' xmlns='http://jabber.org/protocol/httpbind'>" + "<a>" + strings.Repeat("x", 4000)
+	for _, tc := range []struct{ name, method, text, want string }{
+		{"nothing", "POST", "", ""},
+		{"half a tag", "POST", "<body", ""},
+		{"half an element", "POST", start, ""},
+		{"the payload of an unknown sid", "POST", unknown, "HTTP/1.1 200 OK…condition='item-not-found'…"},
+		{"a body beside GET", "GET", "", "HTTP/1.1 200 OK…"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
 			conn, err := net.Dial("tcp4", sc.http)
 			must(t, err)
 			defer conn.Close()
 			conn.SetDeadline(time.Now().Add(patience))
-			io.WriteString(conn, method+" /http-bind HTTP/1.1\r\nHost: example.org\r\nContent-Length: 1000\r\n\r\n"+text)
-			if _, err := io.ReadAll(conn); err != nil {
-				t.Errorf("%s %q: %v", method, text, err)
-			}
-		}
+			io.WriteString(conn, tc.method+" /http-bind HTTP/1.1\r\nHost: example.org\r\nContent-Length: 10000\r\n\r\n"+tc.text)
+			heard, err := io.ReadAll(conn)
+			must(t, err)
+			match(t, string(heard), tc.want)
+		})
 	}
 	c.say("", "<message/>").hear(boshBody("<message xmlns='jabber:client'/>"))
 }
@@ -494,8 +507,14 @@ func TestBOSHShutdown(t *testing.T) {
 	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
 	c.login()
 	p := c.held()
+	gap := sc.bosh(t, c.url)
+	gap.create(boshCreation)
+	gap.rid++
+	q := gap.say("", "<x/>")
+	web.AwaitBOSHRequests(sc.web, gap.sid, 1)
 	sc.shutdown(t)
 	p.hear(`<body type='terminate' condition='system-shutdown' xmlns='http://jabber.org/protocol/httpbind'/>`)
+	q.hear(`<body type='terminate' condition='system-shutdown' xmlns='http://jabber.org/protocol/httpbind'/>`)
 	if ends := sc.echo.Ends(); len(ends) != 1 || !errors.Is(ends[0], io.EOF) {
 		t.Errorf("the upstream's stream ended with %v", ends)
 	}
@@ -534,6 +553,35 @@ func TestBOSHSessionLimit(t *testing.T) {
 	}
 	if n := web.BOSHSessions(sc.web); n != 2 {
 		t.Errorf("%d sessions", n)
+	}
+}
+
+// A client that never fetches is given up: what waits for it is bounded in time.
+func TestBOSHClientThatDoesNotFetch(t *testing.T) {
+	t.Parallel()
+	sc := &scene{}
+	sc.limits.WriteTimeout = 100 * time.Millisecond
+	sc.config.Limits.BOSHBufferBytes = 20_000
+	sc.start(t)
+	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
+	c.login()
+	io.WriteString(sc.echo.Last(), strings.Repeat("<message>"+strings.Repeat("x", 1000)+"</message>", 40))
+	sc.awaitLog(t, "session closed", "transport=bosh")
+}
+
+// A restart brings no payload (XEP-0206 §5).
+func TestBOSHRestartWithPayload(t *testing.T) {
+	t.Parallel()
+	sc := (&scene{}).start(t)
+	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
+	c.create(boshCreation)
+	c.say("", authElement("alice", sc.token(t, "alice"))).hear(boshBody(success))
+	c.say(boshRestart, "<message id='1'/><!-- -->").hear(`…` + boshFeatures + `…`)
+	c.say("", "<message id='2'/>").hear(boshBody(`<message xmlns='jabber:client' id='2'/>`))
+	for _, heard := range sc.echo.Heard() {
+		if strings.Contains(heard, "id='1'") {
+			t.Errorf("the upstream heard %s", heard)
+		}
 	}
 }
 
