@@ -2,9 +2,9 @@ package bosh
 
 import "slices"
 
-// maxUnacknowledged is how many responses are kept for a client that says which
-// of them it has received, and does not say so.
-const maxUnacknowledged = 16
+// maxKept is how many responses are kept at most: for a client that says which of
+// them it has received, and does not say so, or that does nothing but pause.
+const maxKept = 16
 
 // cache keeps the responses that a client may still ask for again (XEP-0124
 // §14.3), by rid.
@@ -54,7 +54,7 @@ func (c *cache) trim(requests int, acks bool, bytes int) {
 	counted, size := 0, 0
 	for i, x := range slices.Backward(c.answered) {
 		size += payloadBytes(x)
-		if counted >= requests && (!acks || counted >= maxUnacknowledged || size > bytes) {
+		if len(c.answered)-i > maxKept || counted >= requests && (!acks || size > bytes) {
 			c.dropOldest(i + 1)
 			return
 		}

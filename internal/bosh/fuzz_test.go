@@ -214,7 +214,7 @@ func (w *world) look() {
 	if len(s.waiting) > s.terms.Requests+1 || len(s.held) > s.terms.Requests+1 {
 		w.t.Fatalf("%d requests wait, %d are held", len(s.waiting), len(s.held))
 	}
-	if len(s.cache.answered) > maxUnacknowledged+len(s.held)+2 {
+	if len(s.cache.answered) > maxKept {
 		w.t.Fatalf("%d responses are kept", len(s.cache.answered))
 	}
 	if got := size(s.in.units); got != s.in.bytes || got > fuzzConfig.InBytes {

@@ -1,6 +1,9 @@
 package bosh_test
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestInactivityAndOveractivity(t *testing.T) {
 	for _, c := range []struct{ name, script string }{
@@ -108,6 +111,11 @@ func TestInactivityAndOveractivity(t *testing.T) {
 			< 1': x
 			> 2' pause=5
 			< 2'`},
+		{"nothing but pauses: so many are kept and no more", begun + pauses(1, 16) + `
+			> 1' pause=5
+			< 1'` + pauses(17, 17) + `
+			> 1'' pause=5
+			< 1'' terminate item-not-found`},
 		{"a pause that overtakes others", begun + `
 			> 3 pause=5
 			> 2: b
@@ -201,4 +209,13 @@ func TestInactivityAndOveractivity(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { play(t, c.script) })
 	}
+}
+
+// pauses are the requests from rid a to b, each of them a pause.
+func pauses(a, b int) string {
+	s := "\n"
+	for rid := a; rid <= b; rid++ {
+		s += fmt.Sprintf("> %d pause=5\n< %d\n", rid, rid)
+	}
+	return s
 }
