@@ -81,7 +81,8 @@ func normalHost(host string) (string, error) {
 		return "[" + address.String() + "]", nil
 	}
 	ascii, err := hostProfile.ToASCII(host)
-	if err != nil {
+	// Some characters are mapped to nothing, or to a space.
+	if err != nil || ascii == "" || strings.ContainsFunc(ascii, isNoHostCharacter) {
 		return "", errors.New("has no valid host")
 	}
 	// What is mapped to something else a second time is the name of no host.
@@ -89,6 +90,10 @@ func normalHost(host string) (string, error) {
 		return "", errors.New("has no valid host")
 	}
 	return ascii, nil
+}
+
+func isNoHostCharacter(r rune) bool {
+	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-._", r)
 }
 
 // hostProfile maps names as browsers do, which take an underscore.

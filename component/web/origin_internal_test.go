@@ -56,7 +56,7 @@ func TestParseOrigin(t *testing.T) {
 }
 
 func FuzzOrigin(f *testing.F) {
-	for _, seed := range []string{"https://www.example.org", "null", "http://[::1]:5280", "https://münchen.example:443", "https://a:0", "*"} {
+	for _, seed := range []string{"https://www.example.org", "null", "http://[::1]:5280", "https://münchen.example:443", "https://a:0", "*", "https://\u034f", "https://\u02da"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
