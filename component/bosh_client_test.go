@@ -93,14 +93,7 @@ func (c *boshClient) post(attributes, content string) {
 
 func (c *boshClient) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
-		unit := rest
-		s := xmlsplit.Scanner{Relay: true}
-		if !strings.HasPrefix(string(rest), "<?xml") && !strings.HasPrefix(string(rest), "<stream:") {
-			s.StartInside()
-		}
-		if n, kind, err := s.Scan(rest); err == nil && kind != xmlsplit.None {
-			unit = rest[:n]
-		}
+		unit := firstUnit(rest)
 		rest = rest[len(unit):]
 		text := string(unit)
 		m := plainHeader.FindStringSubmatch(text)

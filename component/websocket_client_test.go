@@ -1,6 +1,7 @@
 package component_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -49,14 +50,7 @@ var (
 // Write sends each unit as a message; what is no unit goes as it is.
 func (c *framedClient) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
-		unit := rest
-		s := xmlsplit.Scanner{Relay: true}
-		if !strings.HasPrefix(string(rest), "<?xml") && !strings.HasPrefix(string(rest), "<stream:") {
-			s.StartInside()
-		}
-		if n, kind, err := s.Scan(rest); err == nil && kind != xmlsplit.None {
-			unit = rest[:n]
-		}
+		unit := firstUnit(rest)
 		rest = rest[len(unit):]
 		text := string(unit)
 		if m := plainHeader.FindStringSubmatch(text); m != nil {
@@ -71,6 +65,19 @@ func (c *framedClient) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// firstUnit is the unit that p begins with; all of p if it begins with none.
+func firstUnit(p []byte) []byte {
+	s := xmlsplit.Scanner{Relay: true}
+	if !bytes.HasPrefix(p, []byte("<?xml")) && !bytes.HasPrefix(p, []byte("<stream:")) {
+		s.StartInside()
+	}
+	n, kind, err := s.Scan(p)
+	if err != nil || kind == xmlsplit.None {
+		return p
+	}
+	return p[:n]
 }
 
 func (c *framedClient) Read(p []byte) (int, error) {
