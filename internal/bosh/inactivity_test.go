@@ -139,13 +139,38 @@ func TestInactivityAndOveractivity(t *testing.T) {
 			> 1 pause=120
 			< 1`},
 
-		{"polling too often: another empty request beside the held one", begun + `
+		{"polling too often: again and again another empty request beside the held one", begun + `
 			> 1
 			after 4s
 			> 2
-			< 1 terminate other-request
-			< 2 terminate policy-violation
+			< 1 ack=2
+			> 3
+			< 2 ack=3
+			> 4
+			< 3 ack=4
+			> 5
+			< 4 terminate other-request
+			< 5 terminate policy-violation
 			over policy-violation`},
+		{"polling too often, and then not", begun + `
+			> 1
+			> 2
+			< 1 ack=2
+			> 3
+			< 2 ack=3
+			> 4
+			< 3 ack=4
+			after 5s
+			> 5
+			< 4 ack=5
+			> 6
+			< 5 ack=6`},
+		{"re-attach after reload: before the old connection is known to be gone", begun + `
+			> 1
+			> 2
+			< 1 ack=2
+			send x
+			< 2: x`},
 		{"polling often enough", begun + `
 			> 1
 			after 5s

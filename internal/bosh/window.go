@@ -9,6 +9,9 @@ import (
 // Strophe gives up after five times.
 const maxRepeats = 10
 
+// maxHasty is how many requests in a row may come too soon (XEP-0124 §11).
+const maxHasty = 3
+
 // exchange is a request and, later, its response.
 type exchange struct {
 	Request
@@ -34,6 +37,7 @@ type window struct {
 	next     uint64      // whose turn to be processed it is
 	waiting  []*exchange // received and not processed
 	last     *exchange   // the request that was received last, repetitions aside
+	hasty    int         // requests in a row that came too soon, up to the last
 }
 
 // open is every unanswered request that was received, by rid.
@@ -184,13 +188,21 @@ func (s *Session) tooMany(x *exchange) bool {
 
 // tooSoon: an empty request within 'polling' of the one before, where the
 // client already had all the requests under way that it may have (XEP-0124
-// §11), or polls (§12).
+// §11), or polls (§12). The former is forgiven a few times in a row: a page that
+// is reloaded goes on with such a request, before it is known that the connection
+// of the one before is gone.
 func (s *Session) tooSoon(x *exchange) bool {
-	if !x.blank || x.arrived.Sub(s.last.arrived) >= s.terms.Polling {
-		return false
-	}
+	soon := x.blank && x.arrived.Sub(s.last.arrived) < s.terms.Polling
 	if !s.terms.polls() {
-		return x.RID-s.answered == uint64(s.terms.Requests)
+		if !soon || x.RID-s.answered != uint64(s.terms.Requests) {
+			s.hasty = 0
+			return false
+		}
+		s.hasty++
+		return s.hasty > maxHasty
+	}
+	if !soon {
+		return false
 	}
 	before := s.cache.find(x.RID - 1)
 	return before != nil && before.blank && !before.lost && len(before.reply.Payload) == 0
