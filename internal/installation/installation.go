@@ -54,11 +54,8 @@ func New(dir string, server *prosody.Server, host net.IP) (*Installation, error)
 		ComponentAddress: server.Component,
 		LogLevel:         "info",
 	}
-	for _, address := range []*string{&i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS} {
-		var err error
-		if *address, err = freeAddress(host); err != nil {
-			return nil, err
-		}
+	if err := prosody.FreeAddresses(host.String(), &i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS); err != nil {
+		return nil, err
 	}
 	if err := i.writeCertificate(host); err != nil {
 		return nil, fmt.Errorf("installation: make a certificate: %w", err)
@@ -136,13 +133,4 @@ func randomBase32(length int) string {
 	random := make([]byte, length)
 	rand.Read(random)
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)
-}
-
-func freeAddress(host net.IP) (string, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(host.String(), "0"))
-	if err != nil {
-		return "", fmt.Errorf("installation: find a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }

@@ -146,11 +146,16 @@ func loopbackHost() string {
 	return net.IPv4(127, r[0], r[1], 1+r[2]%254).String()
 }
 
-func freeAddress(host string) (string, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return "", fmt.Errorf("prosody: find a free port: %w", err)
+// FreeAddresses sets each to a host:port of host that nothing listens on, no two
+// alike.
+func FreeAddresses(host string, addresses ...*string) error {
+	for _, address := range addresses {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			return fmt.Errorf("prosody: find a free port: %w", err)
+		}
+		defer l.Close() // not before all are found: the next might be the same
+		*address = l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return nil
 }

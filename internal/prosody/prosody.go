@@ -68,11 +68,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.TLS {
 		addresses = append(addresses, &s.DirectTLS)
 	}
-	for _, a := range addresses {
-		var err error
-		if *a, err = freeAddress(s.host); err != nil {
-			return nil, err
-		}
+	if err := FreeAddresses(s.host, addresses...); err != nil {
+		return nil, err
 	}
 	for _, d := range []string{"data", "certs"} {
 		if err := os.MkdirAll(s.file(d), 0o700); err != nil {
@@ -203,9 +200,12 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	// Prosody looks at a signal between two steps of Lua. One that comes just
 	// before it waits for events is looked at after the next event; one that
-	// comes while it forgets a session makes its shutdown fail. So signals are
-	// repeated, and there are events.
-	again := time.NewTicker(250 * time.Millisecond)
+	// comes while it forgets a session makes its shutdown fail. So there are
+	// events, and the signal is repeated: not before its shutdown may be over, as
+	// it would begin that anew.
+	event := time.NewTicker(250 * time.Millisecond)
+	defer event.Stop()
+	again := time.NewTicker(6 * time.Second)
 	defer again.Stop()
 	for {
 		select {
@@ -215,6 +215,7 @@ func (s *Server) Stop(ctx context.Context) error {
 			if err := p.signal(syscall.SIGTERM); err != nil {
 				return err
 			}
+		case <-event.C:
 			var d net.Dialer
 			if c, err := d.DialContext(ctx, "tcp", s.C2S); err == nil {
 				c.Close()
