@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"encoding/xml"
+
+	"xtokend/internal/element"
+	"xtokend/internal/framing"
+	"xtokend/internal/xmlsplit"
+)
+
+// ChildBytes returns the first child of that name of e, a whole element whose
+// start tag declares no namespaces but those of scope, as an element that stands
+// alone. It is nil if there is none.
+func ChildBytes(e []byte, scope element.Header, name xml.Name) []byte {
+	if scope.ContentNS == "" {
+		scope.ContentNS = NSClient
+	}
+	var found []byte
+	eachChild(e, func(child []byte) bool {
+		alone := framing.Qualify(nil, child, scope)
+		parsed, err := element.Parse(alone, element.Header{})
+		if err == nil && parsed.Name == name {
+			found = alone
+		}
+		return found == nil
+	})
+	return found
+}
+
+// Descend returns the descendant of e, an element that stands alone, at the end
+// of path, each step the first child of that name. It stands alone too, and is
+// nil if there is none.
+func Descend(e []byte, path ...xml.Name) []byte {
+	for _, name := range path {
+		scope, err := element.ParseHeader(e[:startTag(e)])
+		if err != nil {
+			return nil
+		}
+		if e = ChildBytes(e, scope, name); e == nil {
+			return nil
+		}
+	}
+	return e
+}
+
+// Content returns the only child of e, an element that stands alone, as one that
+// stands alone, whatever its name. It is nil if there is none, or more than one.
+func Content(e []byte) []byte {
+	scope, err := element.ParseHeader(e[:startTag(e)])
+	if err != nil {
+		return nil
+	}
+	var found []byte
+	n := 0
+	eachChild(e, func(child []byte) bool {
+		found = framing.Qualify(nil, child, scope)
+		n++
+		return n < 2
+	})
+	if n != 1 {
+		return nil
+	}
+	return found
+}
+
+// eachChild calls f with the bytes of each child of e until it says no.
+func eachChild(e []byte, f func(child []byte) bool) {
+	inner := e[startTag(e):]
+	var s xmlsplit.Scanner
+	s.Relay = true
+	s.StartInside()
+	for len(inner) > 0 {
+		if c := inner[0]; c != '<' { // text
+			inner = inner[1:]
+			continue
+		}
+		n, kind, err := s.Scan(inner)
+		if err != nil || kind == xmlsplit.End {
+			return
+		}
+		if kind == xmlsplit.Element && !f(inner[:n]) {
+			return
+		}
+		inner = inner[n:]
+	}
+}
+
+// startTag is the length of the start tag of e.
+func startTag(e []byte) int {
+	for i := 0; i < len(e); i++ {
+		switch c := e[i]; c {
+		case '\'', '"':
+			for i++; i < len(e) && e[i] != c; i++ {
+			}
+		case '>':
+			return i + 1
+		}
+	}
+	return len(e)
+}
+
+func nameEnd(b []byte) int {
+	for i, c := range b {
+		if isSpace(c) || c == '/' || c == '>' {
+			return i
+		}
+	}
+	return len(b)
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// cutAddresses takes the attributes from and to out of e's start tag and splits
+// e where attributes may be added.
+func cutAddresses(e []byte) (head, tail []byte) {
+	end := startTag(e) - 1
+	if e[end-1] == '/' {
+		end--
+	}
+	i := nameEnd(e)
+	head = append(make([]byte, 0, end), e[:i]...)
+	for i < end {
+		begin := i
+		for i < end && isSpace(e[i]) {
+			i++
+		}
+		name := i
+		for i < end && !isSpace(e[i]) && e[i] != '=' {
+			i++
+		}
+		attribute := string(e[name:i])
+		for i < end && e[i] != '\'' && e[i] != '"' {
+			i++
+		}
+		if i < end {
+			quote := e[i]
+			for i++; i < end && e[i] != quote; i++ {
+			}
+			i++
+		}
+		if attribute != "from" && attribute != "to" {
+			head = append(head, e[begin:i]...)
+		}
+	}
+	return head, e[end:]
+}

@@ -1,0 +1,166 @@
+package wire_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"testing"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"xtokend/component/host/wire"
+	"xtokend/internal/element"
+	"xtokend/internal/xmlsplit"
+)
+
+const streamHeader = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:x='urn:x'>`
+
+var (
+	alice = jid.MustParse("alice@example.org/desk")
+	bob   = jid.MustParse("bob@example.org")
+)
+
+func parse(t testing.TB, unit string) (*wire.Stanza, error) {
+	t.Helper()
+	h, err := element.ParseHeader([]byte(streamHeader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire.Parse([]byte(unit), h, alice)
+}
+
+func TestParse(t *testing.T) {
+	for _, tc := range []struct {
+		name, unit string
+		err        error
+		none       bool
+		bytes      string // from alice to bob, with <e/>
+	}{
+		{name: "message", unit: `<message to='bob@example.org' type="chat"><body>hi</body></message>`,
+			bytes: `<message type="chat" from='alice@example.org/desk' to='bob@example.org'><body>hi</body><e/></message>`},
+		{name: "a forged sender", unit: `<message from='eve@example.org' to = "bob@example.org"  id='1'/>`,
+			bytes: `<message  id='1' from='alice@example.org/desk' to='bob@example.org'><e/></message>`},
+		{name: "addresses of children stay", unit: `<iq type='set' id='1'><q xmlns='urn:q' to='x' from='y'/></iq>`,
+			bytes: `<iq type='set' id='1' from='alice@example.org/desk' to='bob@example.org'><q xmlns='urn:q' to='x' from='y'/><e/></iq>`},
+		{name: "a sign in a value", unit: `<message to="a'>b@example.org" id='>'/>`, err: wire.ErrBadAddress,
+			bytes: `<message id='>' from='alice@example.org/desk' to='bob@example.org'><e/></message>`},
+		{name: "a prefix of the stream", unit: `<message><x:y/></message>`,
+			bytes: `<message xmlns:x='urn:x' from='alice@example.org/desk' to='bob@example.org'><x:y/><e/></message>`},
+		{name: "a prefix of its own", unit: `<c:message xmlns:c='jabber:client'><c:body>hi</c:body></c:message >`,
+			bytes: `<c:message xmlns:c='jabber:client' from='alice@example.org/desk' to='bob@example.org'><c:body>hi</c:body><e/></c:message>`},
+		{name: "unknown type of message", unit: `<message type='odd'/>`,
+			bytes: `<message type='odd' from='alice@example.org/desk' to='bob@example.org'><e/></message>`},
+		{name: "no stanza", unit: `<r xmlns='urn:xmpp:sm:3'/>`, err: wire.ErrNotStanza, none: true},
+		{name: "a name in another namespace", unit: `<message xmlns='jabber:server'/>`, err: wire.ErrNotStanza, none: true},
+		{name: "not well-formed", unit: `<message><a></b></message>`, err: element.ErrNotWellFormed, none: true},
+		{name: "iq without id", unit: `<iq type='get'><q xmlns='urn:q'/></iq>`, err: wire.ErrBadRequest},
+		{name: "iq without child", unit: `<iq type='get' id='1'/>`, err: wire.ErrBadRequest},
+		{name: "iq with two", unit: `<iq type='get' id='1'><a/><b/></iq>`, err: wire.ErrBadRequest},
+		{name: "iq of unknown type", unit: `<iq type='ask' id='1'><a/></iq>`, err: wire.ErrBadRequest},
+		{name: "presence of unknown type", unit: `<presence type='away'/>`, err: wire.ErrBadRequest},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := parse(t, tc.unit)
+			if !errors.Is(err, tc.err) || (s == nil) != tc.none {
+				t.Fatalf("stanza %v, error %v, want %v", s, err, tc.err)
+			}
+			if tc.bytes == "" {
+				return
+			}
+			if got := string(s.Bytes(alice, bob, []byte("<e/>"))); got != tc.bytes {
+				t.Errorf("got  %s\nwant %s", got, tc.bytes)
+			}
+		})
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	s, err := parse(t, `<iq type='get' id='&lt;1&apos;' to='bob@example.org'><q xmlns='urn:q'/></iq>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(s.Result([]byte("<r/>"))), `<iq type='result' id='&lt;1&#39;' from='bob@example.org' to='alice@example.org/desk'><r/></iq>`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := string(s.Error(wire.Fail(stanza.Forbidden))), `<iq type='error' id='&lt;1&#39;' from='bob@example.org' to='alice@example.org/desk'>`+
+		`<error type="auth"><forbidden xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"></forbidden></error></iq>`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, unit := range []string{`<iq type='result' id='1'/>`, `<iq type='error' id='1'/>`, `<message type='error'/>`, `<presence type='error'/>`} {
+		if s, _ := parse(t, unit); s.Error(wire.Fail(stanza.Forbidden)) != nil {
+			t.Errorf("%s is answered", unit)
+		}
+	}
+}
+
+func TestDescend(t *testing.T) {
+	s, err := parse(t, `<iq type='set' id='1' xmlns:p='urn:p'>text<q xmlns='urn:q'> <p:a x:b='1'>mixed <b/> text</p:a></q></iq>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := s.ChildBytes(xml.Name{Space: "urn:q", Local: "q"})
+	if want := `<q xmlns:x='urn:x' xmlns:p='urn:p' xmlns='urn:q'> <p:a x:b='1'>mixed <b/> text</p:a></q>`; string(q) != want {
+		t.Errorf("got  %s\nwant %s", q, want)
+	}
+	a := wire.Descend(q, xml.Name{Space: "urn:p", Local: "a"})
+	if want := `<p:a xmlns='urn:q' xmlns:p='urn:p' xmlns:x='urn:x' x:b='1'>mixed <b/> text</p:a>`; !sameElement(t, string(a), want) {
+		t.Errorf("got  %s\nwant %s", a, want)
+	}
+	if string(wire.Content(q)) != string(a) {
+		t.Errorf("got %s, want %s", wire.Content(q), a)
+	}
+	if wire.Content(a) == nil || wire.Descend(q, xml.Name{Space: "urn:p", Local: "b"}) != nil || wire.Content([]byte("<a><b/><c/></a>")) != nil {
+		t.Error("a child that is not there was found, or one that is was not")
+	}
+}
+
+func sameElement(t *testing.T, a, b string) bool {
+	t.Helper()
+	x, err := element.Parse([]byte(a), element.Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := element.Parse([]byte(b), element.Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(wire.Marshal(x)) == string(wire.Marshal(y))
+}
+
+// FuzzParse: what a stanza is passed on as has the same children, and the
+// addresses that it was given.
+func FuzzParse(f *testing.F) {
+	for _, unit := range []string{`<message to='bob@example.org' type="chat"><body>hi</body></message>`, `<c:iq xmlns:c="jabber:client" from='a' type='get' id='1'><q xmlns='q'/></c:iq>`,
+		`<presence to = "bob"
+ from="x"/>`, `<message from='a' x:from="b" froma='c'><x:y/></message>`} {
+		f.Add(unit)
+	}
+	f.Fuzz(func(t *testing.T, unit string) {
+		s, _ := parse(t, unit)
+		if s == nil {
+			return
+		}
+		out := s.Bytes(alice, bob, []byte("<extra xmlns='urn:e'/>"))
+		var sc xmlsplit.Scanner
+		sc.StartInside()
+		if n, kind, err := sc.Scan(out); err != nil || kind != xmlsplit.Element || n != len(out) {
+			t.Fatalf("%q became %q, which is not one element", unit, out)
+		}
+		e, err := element.Parse(out, element.Header{ContentNS: wire.NSClient})
+		if err != nil {
+			t.Fatalf("%q became %q: %v", unit, out, err)
+		}
+		last := len(e.Children) - 1
+		if e.AttrValue("from") != alice.String() || e.AttrValue("to") != bob.String() || e.Children[last].Name.Local != "extra" ||
+			string(wire.Marshal(element.Element{Children: e.Children[:last]})) != string(wire.Marshal(element.Element{Children: s.Children})) {
+			t.Fatalf("%q became %q", unit, out)
+		}
+		for _, c := range s.Children {
+			if alone := s.ChildBytes(c.Name); alone != nil {
+				if _, err := element.Parse(alone, element.Header{}); err != nil {
+					t.Fatalf("%q has the child %q: %v", unit, alone, err)
+				}
+			}
+		}
+	})
+}
