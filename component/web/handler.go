@@ -18,9 +18,11 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("/.well-known/host-meta", s.discovery.serveXRD)
 	mux.HandleFunc("/.well-known/host-meta.json", s.discovery.serveJRD)
 	mux.HandleFunc("/xtoken.js", s.endpoint("", "GET, HEAD, OPTIONS", s.xtokenJS))
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "this is an XMPP server: clients connect to /xmpp-websocket or /http-bind", http.StatusNotFound)
-	})
+	if s.pages == nil {
+		mux.HandleFunc("/", noPage)
+	} else {
+		mux.HandleFunc("/", s.endpoint("", "GET, HEAD, OPTIONS", s.page))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recoverPanic()
 		// A body that nobody reads is drained before the next request, and an answer
@@ -28,12 +30,27 @@ func (s *Server) handler() http.Handler {
 		control, now := http.NewResponseController(w), time.Now()
 		control.SetReadDeadline(now.Add(s.http.ReadHeaderTimeout))
 		control.SetWriteDeadline(now.Add(s.limits.WriteTimeout))
+		if !s.hosts.take(r) {
+			http.Error(w, "this server answers to these names alone: "+s.hosts.String(), http.StatusMisdirectedRequest)
+			return
+		}
 		if c := connectionOf(r); c.proxiesOnly && !s.isTrusted(addressOf(c.raw.RemoteAddr())) {
 			http.Error(w, "only the proxies in trusted_proxies may connect here without TLS", http.StatusForbidden)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+func noPage(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "this is an XMPP server: clients connect to /xmpp-websocket or /http-bind", http.StatusNotFound)
+}
+
+// page is for what has no path of its own here.
+func (s *Server) page(w http.ResponseWriter, r *http.Request, _ component.Client) {
+	if allowRead(w, r) {
+		s.pages.ServeHTTP(w, r)
+	}
 }
 
 // held is for requests that are answered when there is something to say. The time

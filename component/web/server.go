@@ -61,7 +61,15 @@ type Config struct {
 	// AllowedOrigins are the origins (RFC 6454 §6.2) of pages that may connect;
 	// "*" is any. None: pages of the same origin alone.
 	AllowedOrigins []string
-	Limits         Limits
+	// Hosts are the names and addresses by which requests may call the server in
+	// their Host header (RFC 9110 §7.2), without port. Others are answered with
+	// 421, whatever they are for. None: any.
+	Hosts []string
+	// Pages answers GET and HEAD requests that are for none of the server's own
+	// paths, if they come from a page that may connect or from no page; nil: they
+	// are not found.
+	Pages  http.Handler
+	Limits Limits
 	// TLS is for ServeTLS; nil: it cannot be used.
 	TLS *tls.Config
 	// Logger gets what the front does not log; nil discards.
@@ -76,6 +84,8 @@ type Server struct {
 	discovery *discovery
 	trusted   []netip.Prefix
 	origins   origins
+	hosts     hosts
+	pages     http.Handler
 	limits    Limits
 	log       *slog.Logger
 	now       func() time.Time
@@ -85,17 +95,20 @@ type Server struct {
 }
 
 // New returns a Server that serves nothing yet. It returns an error if there is
-// no front, or if a public URL or an allowed origin is none.
+// no front, or if a public URL, an allowed origin or a host is none.
 func New(c Config) (*Server, error) {
 	if c.Front == nil {
 		return nil, errors.New("web: a server needs a front")
 	}
-	s := &Server{front: c.Front, trusted: c.TrustedProxies, limits: c.Limits.withDefaults(), log: c.Logger, now: c.Now}
+	s := &Server{front: c.Front, trusted: c.TrustedProxies, pages: c.Pages, limits: c.Limits.withDefaults(), log: c.Logger, now: c.Now}
 	var err error
 	if s.discovery, err = newDiscovery(c.Domains); err != nil {
 		return nil, err
 	}
 	if s.origins, err = newOrigins(c.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if s.hosts, err = newHosts(c.Hosts); err != nil {
 		return nil, err
 	}
 	s.sessions = newBOSHSessions(s.limits)
