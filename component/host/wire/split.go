@@ -63,6 +63,11 @@ func Content(e []byte) []byte {
 	return found
 }
 
+// Qualified is a stanza with its namespace declared, to stand in another element.
+func Qualified(stanza []byte) []byte {
+	return framing.Qualify(nil, stanza, element.Header{ContentNS: NSClient})
+}
+
 // eachChild calls f with the bytes of each child of e until it says no.
 func eachChild(e []byte, f func(child []byte) bool) {
 	inner := e[startTag(e):]

@@ -138,20 +138,28 @@ func (s *Stanza) Bytes(from, to jid.JID, extra ...[]byte) []byte {
 	b = append(b, s.head...)
 	b = appendAddress(b, " from='", from)
 	b = appendAddress(b, " to='", to)
+	return Append(append(b, s.tail...), extra...)
+}
+
+// Append adds extra elements behind the children of e, a whole element, whose
+// bytes it overwrites.
+func Append(e []byte, extra ...[]byte) []byte {
 	if len(extra) == 0 {
-		return append(b, s.tail...)
+		return e
 	}
-	end := bytes.LastIndex(s.tail, []byte("</"))
-	if empty := bytes.HasPrefix(s.tail, []byte("/>")); empty {
-		b = append(b, '>')
-	} else {
-		b = append(b, s.tail[:end]...)
+	name := bytes.Clone(e[1:nameEnd(e)])
+	end := bytes.LastIndex(e, []byte("</"))
+	if startTag(e) == len(e) { // <e/>
+		end = len(e) - len("/>")
+		e = append(e[:end], '>')
+		end++
 	}
+	e = e[:end]
 	for _, x := range extra {
-		b = append(b, x...)
+		e = append(e, x...)
 	}
-	b = append(append(b, "</"...), s.head[1:nameEnd(s.head)]...)
-	return append(b, '>')
+	e = append(append(e, "</"...), name...)
+	return append(e, '>')
 }
 
 func appendAddress(b []byte, name string, address jid.JID) []byte {
