@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/xml"
+	"slices"
 
 	"xtokend/internal/element"
 	"xtokend/internal/framing"
@@ -16,8 +18,9 @@ func ChildBytes(e []byte, scope element.Header, name xml.Name) []byte {
 		scope.ContentNS = NSClient
 	}
 	var found []byte
-	eachChild(e, func(child []byte) bool {
-		alone := framing.Qualify(nil, child, scope)
+	inner := e[startTag(e):]
+	eachChild(inner, func(begin, end int) bool {
+		alone := framing.Qualify(nil, inner[begin:end], scope)
 		parsed, err := element.Parse(alone, element.Header{})
 		if err == nil && parsed.Name == name {
 			found = alone
@@ -52,8 +55,9 @@ func Content(e []byte) []byte {
 	}
 	var found []byte
 	n := 0
-	eachChild(e, func(child []byte) bool {
-		found = framing.Qualify(nil, child, scope)
+	inner := e[startTag(e):]
+	eachChild(inner, func(begin, end int) bool {
+		found = framing.Qualify(nil, inner[begin:end], scope)
 		n++
 		return n < 2
 	})
@@ -68,25 +72,30 @@ func Qualified(stanza []byte) []byte {
 	return framing.Qualify(nil, stanza, element.Header{ContentNS: NSClient})
 }
 
-// eachChild calls f with the bytes of each child of e until it says no.
-func eachChild(e []byte, f func(child []byte) bool) {
-	inner := e[startTag(e):]
+// eachChild calls f with the place in inner, which is what follows a start tag,
+// of each child until it says no.
+func eachChild(inner []byte, f func(begin, end int) bool) {
 	var s xmlsplit.Scanner
 	s.Relay = true
 	s.StartInside()
-	for len(inner) > 0 {
-		if c := inner[0]; c != '<' { // text
-			inner = inner[1:]
-			continue
+	for at := 0; at < len(inner); {
+		rest := inner[at:]
+		switch {
+		case bytes.HasPrefix(rest, []byte("<![CDATA[")):
+			end := bytes.Index(rest, []byte("]]>"))
+			if end < 0 {
+				return
+			}
+			at += end + len("]]>")
+		case rest[0] != '<': // text
+			at++
+		default:
+			n, kind, err := s.Scan(rest)
+			if err != nil || kind != xmlsplit.Element || !f(at, at+n) {
+				return
+			}
+			at += n
 		}
-		n, kind, err := s.Scan(inner)
-		if err != nil || kind == xmlsplit.End {
-			return
-		}
-		if kind == xmlsplit.Element && !f(inner[:n]) {
-			return
-		}
-		inner = inner[n:]
 	}
 }
 
@@ -117,7 +126,11 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 
 // cutAddresses takes the attributes from and to out of e's start tag and splits
 // e where attributes may be added.
-func cutAddresses(e []byte) (head, tail []byte) {
+func cutAddresses(e []byte) (head, tail []byte) { return cutAttributes(e, "from", "to") }
+
+// cutAttributes takes the attributes of these names, none of them with a prefix,
+// out of e's start tag and splits e where attributes may be added.
+func cutAttributes(e []byte, names ...string) (head, tail []byte) {
 	end := startTag(e) - 1
 	if e[end-1] == '/' {
 		end--
@@ -143,7 +156,7 @@ func cutAddresses(e []byte) (head, tail []byte) {
 			}
 			i++
 		}
-		if attribute != "from" && attribute != "to" {
+		if !slices.Contains(names, attribute) {
 			head = append(head, e[begin:i]...)
 		}
 	}
