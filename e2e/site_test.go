@@ -113,6 +113,9 @@ func (s service) url() string {
 	return s.scheme + "://" + s.address + path
 }
 
+// noOtherServers keeps Prosody from looking for the servers of other domains.
+const noOtherServers = `modules_disabled = { "s2s" }`
+
 // newSite starts everything, with the default settings but for what configure,
 // which may be nil, changes.
 func newSite(t *testing.T, configure func(*site)) *site {
@@ -124,7 +127,7 @@ func newSite(t *testing.T, configure func(*site)) *site {
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	host := loopbackHost()
-	i, err := installation.New(t.TempDir(), prosodytest.Start(t, prosody.Options{TLS: true}), host)
+	i, err := installation.New(t.TempDir(), prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers}), host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +144,13 @@ func newSite(t *testing.T, configure func(*site)) *site {
 	}
 	s.startFront()
 	return s
+}
+
+// within is the same site, whose clients live no longer than ctx.
+func (s *site) within(ctx context.Context) *site {
+	bounded := *s
+	bounded.ctx = ctx
+	return &bounded
 }
 
 func (s *site) clientTLS() *tls.Config {
