@@ -1,6 +1,10 @@
 package wire
 
-import "xtokend/internal/element"
+import (
+	"mellium.im/xmpp/jid"
+
+	"xtokend/internal/element"
+)
 
 // Without is the stanza without the children for which drop says so.
 func (s *Stanza) Without(drop func(element.Element) bool) *Stanza {
@@ -32,4 +36,11 @@ func (s *Stanza) WithID(id string) *Stanza {
 	head, _ := cutAttributes(whole, "id")
 	c.head = appendAttribute(head, " id='", id)
 	return &c
+}
+
+// Addressed is e, a stanza without addresses, with these, a zero one left out,
+// and extra elements behind its children.
+func Addressed(e []byte, from, to jid.JID, extra ...[]byte) []byte {
+	head, tail := cutAttributes(e)
+	return (&Stanza{head: head, tail: tail}).Bytes(from, to, extra...)
 }

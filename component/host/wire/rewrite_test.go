@@ -58,6 +58,18 @@ func TestWithID(t *testing.T) {
 	}
 }
 
+func TestAddressed(t *testing.T) {
+	for _, tc := range []struct{ unit, bytes string }{
+		{"<presence\n type='unavailable'/>", "<presence\n type='unavailable' from='alice@example.org/desk' to='bob@example.org'><e/></presence>"},
+		{`<c:message xmlns:c='jabber:client' id="/>"><c:body/></c:message>`,
+			`<c:message xmlns:c='jabber:client' id="/>" from='alice@example.org/desk' to='bob@example.org'><c:body/><e/></c:message>`},
+	} {
+		if got := string(wire.Addressed([]byte(tc.unit), alice, bob, []byte("<e/>"))); got != tc.bytes {
+			t.Errorf("got  %s\nwant %s", got, tc.bytes)
+		}
+	}
+}
+
 // FuzzWithout: what was dropped is gone, and all else stays what it was.
 func FuzzWithout(f *testing.F) {
 	for _, unit := range []string{`<message><body>hi</body><x:x>a</x:x></message>`, `<presence> <![CDATA[<a/>]]><b/> </presence>`, `<message><a/>]]&gt;<b></b ></message >`} {

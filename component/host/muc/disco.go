@@ -1,0 +1,182 @@
+package muc
+
+import (
+	"cmp"
+	"encoding/xml"
+	"maps"
+	"slices"
+	"strconv"
+
+	"mellium.im/xmpp/stanza"
+
+	"xtokend/component/host/wire"
+)
+
+type infoQuery struct {
+	XMLName    xml.Name   `xml:"http://jabber.org/protocol/disco#info query"`
+	Node       string     `xml:"node,attr,omitempty"`
+	Identities []identity `xml:"identity"`
+	Features   []feature  `xml:"feature"`
+	Form       *form
+}
+
+type identity struct {
+	Category string `xml:"category,attr"`
+	Type     string `xml:"type,attr"`
+	Name     string `xml:"name,attr,omitempty"`
+}
+
+type feature struct {
+	Var string `xml:"var,attr"`
+}
+
+type itemsQuery struct {
+	XMLName xml.Name    `xml:"http://jabber.org/protocol/disco#items query"`
+	Items   []discoItem `xml:"item"`
+	Set     *resultSet
+}
+
+type discoItem struct {
+	JID  string `xml:"jid,attr"`
+	Name string `xml:"name,attr,omitempty"`
+}
+
+// resultSet is a part of a list (XEP-0059).
+type resultSet struct {
+	XMLName xml.Name `xml:"http://jabber.org/protocol/rsm set"`
+	First   *first   `xml:"first"`
+	Last    string   `xml:"last,omitempty"`
+	Count   int      `xml:"count"`
+}
+
+type first struct {
+	Index int    `xml:"index,attr"`
+	JID   string `xml:",chardata"`
+}
+
+func features(list ...string) []feature {
+	var f []feature
+	for _, v := range list {
+		f = append(f, feature{v})
+	}
+	return f
+}
+
+// discover answers for the service (XEP-0045 §6.2, §6.3).
+func (s *Service) discover(st *wire.Stanza) ([]byte, *stanza.Error) {
+	q := st.Payload()
+	get := st.Type == string(stanza.GetIQ) && st.To.Resourcepart() == "" && q.AttrValue("node") == ""
+	switch {
+	case get && q.Name == (xml.Name{Space: nsInfo, Local: "query"}):
+		return wire.Marshal(&infoQuery{
+			Identities: []identity{{"conference", "text", "Rooms"}},
+			Features:   features(nsInfo, nsItems, nsMUC, nsStableID, nsSelfPing, nsOccupantID, nsPing, nsResultSet),
+		}), nil
+	case get && q.Name == (xml.Name{Space: nsItems, Local: "query"}):
+		return s.listRooms(st)
+	case get && q.Name == (xml.Name{Space: nsPing, Local: "ping"}):
+		return nil, nil
+	}
+	return nil, fail(stanza.ServiceUnavailable, "")
+}
+
+// listRooms answers with the public rooms, or with a part of them.
+func (s *Service) listRooms(st *wire.Stanza) ([]byte, *stanza.Error) {
+	public := slices.Collect(maps.Values(s.rooms))
+	public = slices.DeleteFunc(public, func(r *room) bool { return !r.config.public || r.locked })
+	slices.SortFunc(public, func(a, b *room) int { return cmp.Compare(a.jid.String(), b.jid.String()) })
+	limit, begin := s.limits.Listed, 0
+	wants, asked := st.Payload().Child(nsResultSet, "set")
+	if max, ok := wants.Child(nsResultSet, "max"); ok {
+		n, err := strconv.ParseUint(max.Text, 10, 31)
+		if err != nil {
+			return nil, fail(stanza.BadRequest, "")
+		}
+		limit = min(limit, int(n))
+	}
+	if after, ok := wants.Child(nsResultSet, "after"); ok {
+		for begin < len(public) && public[begin].jid.String() <= after.Text {
+			begin++
+		}
+	}
+	page := public[begin:]
+	page = page[:min(limit, len(page))]
+	var q itemsQuery
+	for _, r := range page {
+		q.Items = append(q.Items, discoItem{r.jid.String(), r.config.name})
+	}
+	if asked || len(page) < len(public) {
+		q.Set = &resultSet{Count: len(public)}
+		if n := len(q.Items); n > 0 {
+			q.Set.First = &first{begin, q.Items[0].JID}
+			q.Set.Last = q.Items[n-1].JID
+		}
+	}
+	return wire.Marshal(&q), nil
+}
+
+// request handles an IQ to a room.
+func (r *room) request(st *wire.Stanza) {
+	q := st.Payload()
+	get := st.Type == string(stanza.GetIQ)
+	switch {
+	case q.Name == (xml.Name{Space: nsAdmin, Local: "query"}):
+		r.admin(st)
+	case q.Name == (xml.Name{Space: nsOwner, Local: "query"}):
+		r.owner(st)
+	case get && q.Name == (xml.Name{Space: nsInfo, Local: "query"}):
+		r.service.answer(st, r.info)
+	case get && q.Name == (xml.Name{Space: nsItems, Local: "query"}):
+		r.service.answer(st, func(*wire.Stanza) ([]byte, *stanza.Error) {
+			return wire.Marshal(&itemsQuery{}), nil // who is in a room is for those in it (XEP-0045 §6.5)
+		})
+	default:
+		r.service.refuse(st, wire.Fail(stanza.ServiceUnavailable))
+	}
+}
+
+// nodeReservedNick is where a client asks for the nick that it has reserved
+// (XEP-0045 §7.12). There is none.
+const nodeReservedNick = "x-roomuser-item"
+
+// info answers with what kind of room this is (XEP-0045 §6.4).
+func (r *room) info(st *wire.Stanza) ([]byte, *stanza.Error) {
+	switch node := st.Payload().AttrValue("node"); node {
+	case "":
+	case nodeReservedNick:
+		return wire.Marshal(&infoQuery{Node: node}), nil
+	default:
+		return nil, fail(stanza.ItemNotFound, "")
+	}
+	c := r.config
+	q := infoQuery{
+		Identities: []identity{{"conference", "text", c.name}},
+		Features:   features(nsInfo, nsItems, nsMUC, nsStableID, nsSelfPing, nsOccupantID, nsStanzaID),
+	}
+	for _, f := range []struct {
+		is      bool
+		yes, no string
+	}{
+		{c.password != "", "muc_passwordprotected", "muc_unsecured"},
+		{c.public, "muc_public", "muc_hidden"},
+		{c.persistent, "muc_persistent", "muc_temporary"},
+		{c.membersOnly, "muc_membersonly", "muc_open"},
+		{c.moderated, "muc_moderated", "muc_unmoderated"},
+		{c.nonAnonymous, "muc_nonanonymous", "muc_semianonymous"},
+	} {
+		name := f.no
+		if f.is {
+			name = f.yes
+		}
+		q.Features = append(q.Features, feature{name})
+	}
+	q.Form = &form{Type: "result", Fields: []field{
+		formType(nsRoomInfo),
+		{Var: "muc#roominfo_description", Type: "text-single", Label: "Description", Values: []string{c.description}},
+		{Var: "muc#roominfo_occupants", Type: "text-single", Label: "Occupants", Values: []string{strconv.Itoa(len(r.occupants))}},
+		{Var: "muc#roomconfig_roomname", Type: "text-single", Label: "Name", Values: []string{c.name}},
+		{Var: "muc#roomconfig_changesubject", Type: "boolean", Label: "Everybody may change the subject", Values: []string{bit(c.changeSubject)}},
+		{Var: "muc#roomconfig_allowinvites", Type: "boolean", Label: "Occupants may invite others", Values: []string{bit(!c.membersOnly || c.membersInvite)}},
+	}}
+	return wire.Marshal(&q), nil
+}

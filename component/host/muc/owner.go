@@ -1,0 +1,138 @@
+package muc
+
+import (
+	"encoding/xml"
+	"slices"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"xtokend/component/host/wire"
+	"xtokend/internal/element"
+)
+
+type ownerQuery struct {
+	XMLName xml.Name `xml:"http://jabber.org/protocol/muc#owner query"`
+	Form    *form
+}
+
+// owner handles what owners ask of a room (XEP-0045 §10).
+func (r *room) owner(st *wire.Stanza) {
+	r.service.answer(st, func(st *wire.Stanza) ([]byte, *stanza.Error) {
+		if r.affiliation(st.From) != affiliationOwner {
+			return nil, fail(stanza.Forbidden, "Only owners may do this.")
+		}
+		if st.Type == string(stanza.GetIQ) {
+			return wire.Marshal(&ownerQuery{Form: r.configForm()}), nil
+		}
+		query := st.Payload()
+		if destroy, ok := query.Child(nsOwner, "destroy"); ok {
+			return nil, r.destroyFor(destroy)
+		}
+		x, ok := query.Child(nsForm, "x")
+		switch {
+		case ok && x.AttrValue("type") == "cancel":
+			if r.locked {
+				r.destroy(venue{}) // XEP-0045 §10.1.3
+			}
+			return nil, nil
+		case ok && x.AttrValue("type") == "submit":
+			return nil, r.configure(x)
+		}
+		return nil, fail(stanza.BadRequest, "A form that is submitted or cancelled is needed.")
+	})
+}
+
+func (r *room) configForm() *form {
+	f := &form{Type: "form", Title: "Configuration of " + r.jid.String(), Fields: []field{formType(nsRoomConfig)}}
+	for _, s := range settings {
+		b := field{Var: s.variable, Type: s.kind, Label: s.label, Values: []string{s.get(&r.config)}}
+		for _, o := range s.options {
+			b.Options = append(b.Options, option{o})
+		}
+		f.Fields = append(f.Fields, b)
+	}
+	return f
+}
+
+// configure sets what a form says, all of it or nothing. An empty form takes the
+// room as it is (XEP-0045 §10.1.2). Fields that the form does not have keep their
+// values, and those that the room does not know are ignored.
+func (r *room) configure(x element.Element) *stanza.Error {
+	values := submitted(x)
+	if len(values) > 0 && values["FORM_TYPE"] != nsRoomConfig {
+		return fail(stanza.BadRequest, "This is not the form of a room.")
+	}
+	was, c := r.config, r.config
+	for variable, value := range values {
+		if s, ok := settingOf(variable); ok && !s.set(&c, value, r.service.limits) {
+			return fail(stanza.NotAcceptable, "This value is not possible: "+s.label)
+		}
+	}
+	r.config, r.locked = c, false
+	r.trimHistory()
+	if c.membersOnly && !was.membersOnly {
+		r.expelNonMembers()
+	}
+	r.tellConfigured(was)
+	r.closeIfDone()
+	return nil
+}
+
+// expelNonMembers is for a room that has become one for members only (XEP-0045
+// §10.2).
+func (r *room) expelNonMembers() {
+	for _, o := range slices.Clone(r.occupants) {
+		if r.affiliation(o.user) < affiliationMember {
+			r.expel(o, news{codes: []int{statusMembersOnly}})
+		}
+	}
+}
+
+// tellConfigured tells everybody what kind of change there was (XEP-0045
+// §10.2.1).
+func (r *room) tellConfigured(was config) {
+	var codes []int
+	if was.nonAnonymous != r.config.nonAnonymous {
+		codes = append(codes, statusNowSemi)
+		if r.config.nonAnonymous {
+			codes[0] = statusNowOpen
+		}
+	}
+	if was.nonAnonymous = r.config.nonAnonymous; was != r.config {
+		codes = append(codes, statusConfigured)
+	}
+	if len(codes) > 0 {
+		x := wire.Marshal(&userX{Statuses: statuses(codes...)})
+		r.broadcast(r.jid, wire.FromMessage(stanza.Message{Type: stanza.GroupChatMessage}, x))
+	}
+}
+
+// destroyFor destroys the room at an owner's wish (XEP-0045 §10.9).
+func (r *room) destroyFor(e element.Element) *stanza.Error {
+	v := venue{JID: e.AttrValue("jid")}
+	if v.JID != "" {
+		j, err := jid.Parse(v.JID)
+		if err != nil {
+			return fail(stanza.JIDMalformed, "The address of the other room is none.")
+		}
+		v.JID = j.String()
+	}
+	reason, _ := e.Child(nsOwner, "reason")
+	password, _ := e.Child(nsOwner, "password")
+	v.Reason, v.Password = reason.Text, password.Text
+	r.destroy(v)
+	return nil
+}
+
+// destroy tells each occupant of his own leaving alone.
+func (r *room) destroy(v venue) {
+	clear(r.affiliations)
+	for len(r.occupants) > 0 {
+		o := r.occupants[0]
+		n := o.current()
+		n.presence, n.destroy = unavailable(), &v
+		r.tellSelf(o, r.removeAll(o), n)
+	}
+	r.close()
+}
