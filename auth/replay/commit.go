@@ -3,10 +3,11 @@ package replay
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 
 	"go.etcd.io/bbolt"
+
+	"xtokend/internal/boltfile"
 )
 
 // pending is a record on its way to disk; one of use and revocation is set.
@@ -79,7 +80,7 @@ func (g *growth) write(tx *bbolt.Tx) error {
 }
 
 func (f *File) commit(batch []*pending, grown growth) error {
-	err := guard(func() error {
+	err := boltfile.Guard(func() error {
 		return f.db.Update(func(tx *bbolt.Tx) error {
 			if err := grown.write(tx); err != nil {
 				return err
@@ -95,7 +96,7 @@ func (f *File) commit(batch []*pending, grown growth) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, boltfile.ErrDamaged):
 		return fmt.Errorf("replay: %s: %w; restart the program: it sets the file aside and begins a new one", f.path, err)
 	}
 	return fmt.Errorf("replay: %s: records could not be written, look for a full disk: %w", f.path, err)
@@ -112,7 +113,7 @@ func (f *File) settle(batch []*pending, grown growth, err error) {
 		}
 		return
 	}
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, boltfile.ErrDamaged) {
 		f.broken = err
 	}
 	for _, p := range batch {
@@ -121,18 +122,4 @@ func (f *File) settle(batch []*pending, grown growth, err error) {
 		}
 		// A revocation that failed stays in force in memory: it is asked for again, or refuses too much.
 	}
-}
-
-// errDamaged marks what cannot be mended but by a new file.
-var errDamaged = errors.New("the file is damaged")
-
-// guard turns a panic of bbolt, and a fault in a page that the file no longer has, into errDamaged.
-func guard(do func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, cause)
-		}
-	}()
-	return do()
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"xtokend/internal/boltfile"
 )
 
 // FileOptions are the settings of a [File]; the zero value is usable.
@@ -189,8 +191,8 @@ func (f *File) shut() error {
 		// lock on it until the process ends.
 		return errors.Join(f.broken, f.opened.Close())
 	}
-	err := guard(func() error { return f.db.Update(func(tx *bbolt.Tx) error { return markClean(tx, true) }) })
-	if errors.Is(err, errDamaged) {
+	err := boltfile.Guard(func() error { return f.db.Update(func(tx *bbolt.Tx) error { return markClean(tx, true) }) })
+	if errors.Is(err, boltfile.ErrDamaged) {
 		return errors.Join(err, f.opened.Close())
 	}
 	return errors.Join(f.lastErr, err, f.db.Close())

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // While the disk does not answer, the context ends the wait; the use is recorded all the same and cannot be used later.
@@ -82,31 +80,6 @@ func TestCloseTellsOfAFailedCommit(t *testing.T) {
 	}
 	if err := f.Close(); err == nil || !strings.Contains(err.Error(), "records could not be written") {
 		t.Fatalf("close: %v", err)
-	}
-}
-
-func TestCheckLength(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "short.db")
-	f := &File{path: path, ledger: newLedger(0)}
-	if err := f.open(FileOptions{Now: time.Now, LockTimeout: time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	if err := checkLength(f.db, f.opened); err != nil {
-		t.Fatal(err)
-	}
-	info, err := f.opened.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = f.db.View(func(tx *bbolt.Tx) error { return f.opened.Truncate(min(info.Size(), tx.Size()) - 1) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.read(f.db); err == nil || !strings.Contains(err.Error(), "octets of") {
-		t.Errorf("a file that lacks an octet: %v", err)
-	}
-	if err := f.db.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"xtokend/internal/boltfile"
 )
 
 // open opens the file, sets it aside if it is damaged and makes a new one.
@@ -21,8 +23,8 @@ func (f *File) open(o FileOptions) error {
 		return fmt.Errorf("replay: %s is not a regular file; name another path", f.path)
 	}
 	start := o.Now().Unix() / StepSeconds
-	err = guard(func() error { return f.tryOpen(o, existed, start) })
-	if !errors.Is(err, errDamaged) {
+	err = boltfile.Guard(func() error { return f.tryOpen(o, existed, start) })
+	if !errors.Is(err, boltfile.ErrDamaged) {
 		f.warnOfFuture(start)
 		return err
 	}
@@ -35,7 +37,7 @@ func (f *File) open(o FileOptions) error {
 	f.ledger.lost, f.ledger.hasLost = read.lost, read.hasLost
 	f.ledger.opened, f.ledger.reach = read.highest(), read.reach
 	f.lost = fmt.Sprintf("%v; the damaged file is kept as %s", err, aside)
-	err = guard(func() error { return f.tryOpen(o, false, start) })
+	err = boltfile.Guard(func() error { return f.tryOpen(o, false, start) })
 	f.warnOfFuture(start)
 	return err
 }
@@ -77,16 +79,16 @@ func (f *File) tryOpen(o FileOptions, existed bool, start int64) (err error) {
 	case errors.As(err, new(syscall.Errno)):
 		return fmt.Errorf("replay: cannot open %s: %w", f.path, err)
 	case err != nil: // not the system's: bbolt does not like what it reads
-		return fmt.Errorf("%w: %w", errDamaged, err)
+		return fmt.Errorf("%w: %w", boltfile.ErrDamaged, err)
 	}
 	defer func() {
-		if err != nil && !errors.Is(err, errDamaged) {
+		if err != nil && !errors.Is(err, boltfile.ErrDamaged) {
 			_ = db.Close()
 		}
 	}()
 	if !existed {
 		// Without this a power failure could take the new file away, and its uses with it.
-		if err := syncDirectory(filepath.Dir(f.path)); err != nil {
+		if err := boltfile.SyncDirectory(filepath.Dir(f.path)); err != nil {
 			return fmt.Errorf("replay: %s: %w", f.path, err)
 		}
 	}
@@ -94,11 +96,11 @@ func (f *File) tryOpen(o FileOptions, existed bool, start int64) (err error) {
 	case errors.Is(err, errForeign):
 		return fmt.Errorf("replay: cannot use %s: %w", f.path, err)
 	case err != nil:
-		return fmt.Errorf("%w: %w", errDamaged, err)
+		return fmt.Errorf("%w: %w", boltfile.ErrDamaged, err)
 	}
 	f.db = db
 	err = db.Update(func(tx *bbolt.Tx) error { return f.begin(tx, o.BootID, existed, start) })
-	if err != nil && !errors.Is(err, errDamaged) {
+	if err != nil && !errors.Is(err, boltfile.ErrDamaged) {
 		return fmt.Errorf("replay: cannot use %s: %w", f.path, err)
 	}
 	return err
@@ -109,18 +111,13 @@ func (f *File) read(db *bbolt.DB) error {
 	if err := checkMeta(f.opened, int64(db.Info().PageSize)); err != nil {
 		return err
 	}
-	if err := checkLength(db, f.opened); err != nil {
-		return err
-	}
-	// bbolt's checker comes last: it runs in a goroutine of its own, where neither a panic nor a fault can be caught, so it
-	// must find no page whose elements or children lie beyond the file.
-	if err := checkBounds(db, f.opened); err != nil {
+	if err := boltfile.CheckBounds(db, f.opened); err != nil {
 		return err
 	}
 	if err := db.View(f.ledger.load); err != nil {
 		return err
 	}
-	return checkPages(db)
+	return boltfile.CheckPages(db)
 }
 
 // begin marks the file as open during this boot.
@@ -210,12 +207,4 @@ func (f *File) setAside(now time.Time) (aside string, err error) {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
-}
-
-func syncDirectory(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

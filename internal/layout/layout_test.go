@@ -17,12 +17,13 @@ import (
 // falls under its nearest listed parent.
 var allowed = map[string][]string{
 	"auth":                   {"auth/replay"},
-	"auth/replay":            {},
+	"auth/replay":            {"internal/boltfile"},
 	"auth/replay/replaytest": {"auth/replay"},
 	"sasl":                   {"auth"},
 	"component":              {"auth", "sasl", "component/upstream", "internal/element", "internal/xmlsplit"},
 	"component/upstream":     {"sasl"},
 	"component/server":       {"sasl", "component/upstream", "internal/element", "internal/xmlsplit"},
+	"component/host/journal": {"internal/boltfile"},
 	"component/link":         {"component/server", "internal/xmlsplit"},
 	"component/host":         {"component/host/...", "component/upstream", "internal/element", "internal/xmlsplit", "sasl"},
 	"component/host/muc":     {"component/host/wire", "internal/element"},
