@@ -1,0 +1,65 @@
+package host
+
+import (
+	"encoding/xml"
+	"errors"
+
+	"mellium.im/xmpp/stanza"
+
+	"xtokend/component/host/wire"
+)
+
+// asked says whom a request was made to.
+type asked int
+
+const (
+	theServer asked = iota
+	ownAccount
+	otherAccount
+)
+
+// question is what a request is about.
+type question struct {
+	whom asked
+	kind stanza.IQType
+	name xml.Name // of the payload
+}
+
+// handler answers a request with the payload of its result, or a stanza.Error. u
+// is the account that was asked; nil if the server was, or if nobody has that name.
+type handler func(t *turn, st *wire.Stanza, u *user) ([]byte, error)
+
+// handlers are the requests that the host answers.
+var handlers = map[question]handler{
+	{theServer, stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:        ping,
+	{ownAccount, stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:       ping,
+	{ownAccount, stanza.GetIQ, xml.Name{Space: nsRoster, Local: "query"}}:    getRoster,
+	{ownAccount, stanza.SetIQ, xml.Name{Space: nsRoster, Local: "query"}}:    setRoster,
+	{ownAccount, stanza.SetIQ, xml.Name{Space: nsSession, Local: "session"}}: startSession,
+	{theServer, stanza.SetIQ, xml.Name{Space: nsSession, Local: "session"}}:  startSession,
+	{ownAccount, stanza.SetIQ, xml.Name{Space: nsCarbons, Local: "enable"}}:  enableCarbons,
+	{ownAccount, stanza.SetIQ, xml.Name{Space: nsCarbons, Local: "disable"}}: disableCarbons,
+}
+
+// request answers a request; there is nobody here to whom an answer could be.
+func (t *turn) request(st *wire.Stanza, whom asked, u *user) {
+	if !st.IsRequest() {
+		return
+	}
+	h := handlers[question{whom, stanza.IQType(st.Type), st.Payload().Name}]
+	if h == nil {
+		t.reply(st.Error(wire.Fail(stanza.ServiceUnavailable)))
+		return
+	}
+	payload, err := h(t, st, u)
+	if err == nil {
+		t.reply(st.Result(payload))
+		return
+	}
+	fault := wire.Fail(stanza.InternalServerError)
+	errors.As(err, &fault)
+	t.reply(st.Error(fault))
+}
+
+// startSession is what clients of RFC 3921 §3 ask for; there is nothing to do.
+func startSession(*turn, *wire.Stanza, *user) ([]byte, error) { return nil, nil }

@@ -1,0 +1,102 @@
+package host
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+// What the file holds. Keys begin with the localpart of the user whose it is; what
+// follows it stands behind a NUL, which no localpart has.
+const (
+	bucketAccounts = "accounts" // nothing
+	bucketRoster   = "roster"   // contact: savedContact as JSON
+	bucketRequests = "requests" // who asks: the stanza
+	bucketMessages = "messages" // number: time in µs and stanza
+	bucketVCards   = "vcards"   // the element
+	bucketNodes    = "nodes"    // name of the node: savedNode as JSON
+)
+
+func pairKey(u *user, other jid.JID) string { return u.jid.Localpart() + "\x00" + other.String() }
+
+var errDamaged = errors.New("the host's file holds what the host never wrote")
+
+// load reads the file.
+func (h *Host) load() error {
+	for _, part := range []struct {
+		bucket string
+		take   func(u *user, rest string, value []byte) error
+	}{
+		{bucketAccounts, func(*user, string, []byte) error { return nil }},
+		{bucketRoster, loadContact},
+		{bucketRequests, loadRequest},
+		{bucketMessages, h.loadMessage},
+	} {
+		err := h.journal.Load(part.bucket, func(key string, value []byte) error {
+			local, rest, _ := strings.Cut(key, "\x00")
+			u, err := h.loadUser(local, part.bucket == bucketAccounts)
+			if err == nil {
+				err = part.take(u, rest, value)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", part.bucket, err)
+		}
+	}
+	return nil
+}
+
+func (h *Host) loadUser(local string, account bool) (*user, error) {
+	if u := h.users[local]; u != nil {
+		return u, nil
+	}
+	bare, err := jid.New(local, h.domain.Domainpart(), "")
+	if err != nil || !account {
+		return nil, errDamaged
+	}
+	return h.addUser(bare), nil
+}
+
+func loadContact(u *user, address string, value []byte) error {
+	j, err := jid.Parse(address)
+	if err != nil {
+		return errDamaged
+	}
+	c := &contact{jid: j}
+	u.roster[address] = c
+	if json.Unmarshal(value, &c.saved) != nil {
+		return errDamaged
+	}
+	return nil
+}
+
+func loadRequest(u *user, address string, value []byte) error {
+	j, err := jid.Parse(address)
+	if err != nil {
+		return errDamaged
+	}
+	u.requests[address] = &request{from: j, unit: value}
+	return nil
+}
+
+func (h *Host) loadMessage(u *user, number string, value []byte) error {
+	if len(number) != 8 || len(value) < 8 {
+		return errDamaged
+	}
+	m := &message{
+		user:   u,
+		number: binary.BigEndian.Uint64([]byte(number)),
+		stamp:  time.UnixMicro(int64(binary.BigEndian.Uint64(value))),
+		unit:   value[8:],
+	}
+	h.last = max(h.last, m.number)
+	u.kept.list = append(u.kept.list, m)
+	u.kept.bytes += len(m.unit)
+	return nil
+}

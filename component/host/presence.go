@@ -1,0 +1,170 @@
+package host
+
+import (
+	"strconv"
+	"strings"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"xtokend/component/host/wire"
+)
+
+// routePresence takes presence of the session's where it belongs (RFC 6121 §3, §4).
+func (t *turn) routePresence(st *wire.Stanza) {
+	switch stanza.PresenceType(st.Type) {
+	case stanza.SubscribePresence, stanza.SubscribedPresence, stanza.UnsubscribePresence, stanza.UnsubscribedPresence:
+		t.subscription(st)
+	case stanza.AvailablePresence, stanza.UnavailablePresence:
+		if isZero(st.To) {
+			t.broadcast(st)
+		} else {
+			t.direct(st)
+		}
+	case stanza.ProbePresence:
+		if u, _ := t.local(st.To); u != nil {
+			t.probe(u, t.session)
+		}
+	case stanza.ErrorPresence:
+		t.pass(st)
+	}
+}
+
+// broadcast makes a session available, changes what others see of it, or makes it
+// unavailable (RFC 6121 §4.2, §4.4, §4.5).
+func (t *turn) broadcast(st *wire.Stanza) {
+	s := t.session
+	if st.Type == string(stanza.UnavailablePresence) {
+		t.leave(s, st)
+		return
+	}
+	priority, ok := priorityOf(st)
+	if !ok {
+		t.reply(st.Error(wire.Fail(stanza.BadRequest)))
+		return
+	}
+	initial, received := s.presence == nil, s.receives()
+	s.presence, s.priority = st, priority
+	t.toSubscribers(s, st)
+	if initial {
+		for _, other := range s.user.available() {
+			if other != s {
+				s.sendState(other.presence.Bytes(other.jid, s.user.jid))
+			}
+		}
+		for _, c := range s.user.roster {
+			if u, _ := t.local(c.jid); u != nil && c.to() {
+				t.probe(u, s)
+			}
+		}
+		for _, r := range s.user.requests {
+			s.sendState(r.unit)
+		}
+	}
+	if !received && s.receives() {
+		t.sendKept(s)
+	}
+}
+
+// leave makes a session unavailable to all that know it (RFC 6121 §4.5.2).
+func (t *turn) leave(s *session, st *wire.Stanza) {
+	if s.presence != nil {
+		t.toSubscribers(s, st)
+	}
+	s.presence = nil
+	for _, to := range s.directed {
+		t.sendPresence(st, to)
+	}
+	clear(s.directed)
+}
+
+// toSubscribers sends presence to the available sessions of the user and of all
+// who may see it.
+func (t *turn) toSubscribers(s *session, st *wire.Stanza) {
+	s.user.see(st.Bytes(s.jid, s.user.jid))
+	for _, c := range s.user.roster {
+		if u, _ := t.local(c.jid); u != nil && c.from() {
+			u.see(st.Bytes(s.jid, u.jid))
+		}
+	}
+}
+
+// see sends presence to the user's available sessions.
+func (u *user) see(unit []byte) {
+	for _, s := range u.available() {
+		s.sendState(unit)
+	}
+}
+
+// direct sends presence to one address (RFC 6121 §4.6), and remembers to whom to
+// say that the session has gone.
+func (t *turn) direct(st *wire.Stanza) {
+	key := st.To.String()
+	switch _, known := t.session.directed[key]; {
+	case st.Type == string(stanza.UnavailablePresence):
+		delete(t.session.directed, key)
+	case known:
+	case len(t.session.directed) >= t.limits.DirectedTo:
+		t.reply(st.Error(wire.Fail(stanza.ResourceConstraint)))
+		return
+	default:
+		t.session.directed[key] = st.To
+	}
+	t.sendPresence(st, st.To)
+}
+
+// sendPresence sends presence to a user, a session or a room.
+func (t *turn) sendPresence(st *wire.Stanza, to jid.JID) {
+	if t.isRoom(to) {
+		addressed := *st
+		addressed.To = to
+		t.toRoom(&addressed)
+		return
+	}
+	u, _ := t.local(to)
+	if u == nil {
+		return
+	}
+	unit := st.Bytes(st.From, to)
+	if to.Resourcepart() == "" {
+		u.see(unit)
+	} else if s := u.sessions[to.Resourcepart()]; s != nil {
+		s.sendState(unit)
+	}
+}
+
+// pass passes a presence error on.
+func (t *turn) pass(st *wire.Stanza) {
+	if !isZero(st.To) && (t.isRoom(st.To) || st.To.Resourcepart() != "") {
+		t.sendPresence(st, st.To)
+	}
+}
+
+// probe tells a session of the presence of u, if it may know (RFC 6121 §4.3).
+func (t *turn) probe(u *user, s *session) {
+	if c := u.roster[s.user.jid.String()]; u != s.user && (c == nil || !c.from()) {
+		return
+	}
+	for _, other := range u.available() {
+		s.sendState(other.presence.Bytes(other.jid, s.user.jid))
+	}
+}
+
+// priorityOf reads the priority (RFC 6121 §4.7.2.3); 0 if there is none.
+func priorityOf(st *wire.Stanza) (int8, bool) {
+	e, ok := st.Child(wire.NSClient, "priority")
+	if !ok {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(e.Text), 10, 8)
+	return int8(n), err == nil
+}
+
+// unavailable is what the host says for a session that says nothing.
+func (t *turn) unavailable(s *session) *wire.Stanza {
+	st, err := wire.Parse([]byte("<presence type='unavailable'/>"), clientHeader, s.jid)
+	if err != nil {
+		panic(err)
+	}
+	return st
+}

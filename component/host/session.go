@@ -1,0 +1,166 @@
+package host
+
+import (
+	"time"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+	"mellium.im/xmpp/stream"
+
+	"xtokend/component/host/wire"
+)
+
+// session is a resource of a user, from its binding to its end. With stream
+// management it may be without a connection for a while. Guarded by Host.mu.
+type session struct {
+	host  *Host
+	user  *user
+	jid   jid.JID // full
+	conn  *conn   // nil while it waits to be resumed
+	ended bool
+
+	presence   *wire.Stanza // the last one broadcast; nil while unavailable
+	priority   int8
+	interested bool               // in the roster (RFC 6121 §2.2)
+	carbons    bool               // wants copies (XEP-0280)
+	directed   map[string]jid.JID // addresses that were sent presence
+
+	managed *managed // nil without stream management
+	timer   *time.Timer
+}
+
+// item is something for a session to read.
+type item struct {
+	unit    []byte
+	message *message     // nil if it is not kept until the session has it
+	request *wire.Stanza // an IQ that must be answered if the session never has it; nil if none
+}
+
+// receives says whether messages to the bare JID go to the session (RFC 6121
+// §8.5.2.1).
+func (s *session) receives() bool { return s.presence != nil && s.priority >= 0 }
+
+// send puts an item where the session reads. It is false if the session has
+// ended, or does not read what is there already.
+func (s *session) send(it item) bool {
+	return s.sendWithin(it, s.host.limits.QueueBytes)
+}
+
+// sendState sends what must not be left out, lest the session have a false idea
+// of who is there. A session that does not read at all is ended.
+func (s *session) sendState(unit []byte) {
+	if s.ended || s.sendWithin(item{unit: unit}, 2*s.host.limits.QueueBytes) {
+		return
+	}
+	if s.managed != nil {
+		s.managed.resumable = false
+	}
+	if s.conn != nil {
+		s.conn.fail(stream.ResourceConstraint) // the front closes it
+	} else {
+		s.endAfter(0)
+	}
+}
+
+func (s *session) sendWithin(it item, most int) bool {
+	if s.ended {
+		return false
+	}
+	if s.managed != nil {
+		return s.managed.send(s, it, most)
+	}
+	return s.conn.enqueue(it, most)
+}
+
+// available are the sessions of a user that have sent presence.
+func (u *user) available() []*session {
+	return u.sessionsThat(func(s *session) bool { return s.presence != nil })
+}
+
+// receivers are those that messages to the bare JID go to.
+func (u *user) receivers() []*session { return u.sessionsThat((*session).receives) }
+
+func (u *user) sessionsThat(are func(*session) bool) []*session {
+	var list []*session
+	for _, s := range u.sessions {
+		if are(s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// end ends a session: nobody sees it any more, and what it has not had goes to
+// others, or is kept.
+func (t *turn) end(s *session) {
+	if s.ended {
+		return
+	}
+	s.ended = true
+	if s.presence != nil || len(s.directed) > 0 {
+		t.leave(s, t.unavailable(s))
+	}
+	s.stopTimer()
+	delete(s.user.sessions, s.jid.Resourcepart())
+	if s.conn != nil {
+		s.disconnect()
+	}
+	if s.managed != nil {
+		t.giveBack(s.managed.queue)
+	}
+}
+
+// disconnect takes the connection from a session. What is left in its queue can
+// still be read.
+func (s *session) disconnect() {
+	s.conn.session = nil
+	s.conn = nil
+}
+
+// dropped is called when the front has closed a connection. What was sent on it
+// without stream management, and perhaps not passed on, goes elsewhere.
+func (h *Host) dropped(c *conn) {
+	h.turn(c, func(t *turn) {
+		delete(h.conns, c)
+		switch s := t.session; {
+		case s == nil:
+		case s.managed != nil && s.managed.resumable && !h.closed:
+			s.disconnect()
+			s.endAfter(h.limits.ResumeWithin)
+		default:
+			t.end(s)
+		}
+		t.giveBack(c.unread())
+	})
+}
+
+// giveBack is for items that a client has not got, or not for certain.
+func (t *turn) giveBack(items []item) {
+	for _, it := range items {
+		switch {
+		case it.message != nil:
+			t.giveUp(it.message)
+		case it.request != nil:
+			t.answer(it.request, it.request.Error(wire.Fail(stanza.RecipientUnavailable)))
+		}
+	}
+}
+
+// endAfter ends the session after that time, unless it is resumed before.
+func (s *session) endAfter(d time.Duration) {
+	s.stopTimer()
+	s.timer = time.AfterFunc(d, func() {
+		s.host.turn(nil, func(t *turn) {
+			if s.conn == nil && !t.closed {
+				t.end(s)
+			}
+		})
+	})
+}
+
+func (s *session) stopTimer() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
