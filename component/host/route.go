@@ -5,12 +5,19 @@ import (
 
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
+	"mellium.im/xmpp/stream"
 
 	"xtokend/component/host/wire"
 )
 
 // stanza handles a stanza of the client; fault is what is wrong with it.
 func (c *conn) stanza(st *wire.Stanza, fault error) {
+	if c.host.journal.Crowded() {
+		if err := c.awaitDisk(c.host.journal.Mark()); err != nil {
+			c.fail(stream.InternalServerError)
+			return
+		}
+	}
 	c.host.turn(c, func(t *turn) {
 		if t.session == nil {
 			if c.jid.Resourcepart() == "" {

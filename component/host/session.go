@@ -150,6 +150,7 @@ func (t *turn) giveBack(items []item) {
 func (s *session) endAfter(d time.Duration) {
 	s.stopTimer()
 	s.timer = time.AfterFunc(d, func() {
+		defer s.host.recoverPanic()
 		s.host.turn(nil, func(t *turn) {
 			if s.conn == nil && !t.closed {
 				t.end(s)

@@ -2,6 +2,7 @@ package host
 
 import (
 	"crypto/rand"
+	"runtime/debug"
 
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stream"
@@ -73,6 +74,13 @@ func (t *turn) awaitDisk(m journal.Mark) error {
 func (t *turn) tell() {
 	for _, d := range t.told {
 		d.session.sendState(d.unit)
+	}
+}
+
+// recoverPanic is for goroutines that are not the front's, which does it itself.
+func (h *Host) recoverPanic() {
+	if fault := recover(); fault != nil {
+		h.log.Error("internal fault", "fault", fault, "stack", string(debug.Stack()))
 	}
 }
 
