@@ -70,6 +70,10 @@ func (c *accountsCommand) domain(domains []config.Domain) (*config.Domain, error
 			return nil, usage("configured: "+names(domains), "%q is not a configured domain", c.Domain)
 		}
 	}
+	if d.Upstream == config.UpstreamHost {
+		return nil, usage("there is nothing to make beforehand; messages to users who have never logged in are refused",
+			"%s is served by the host, where an account is made at its user's first login", d.Name)
+	}
 	if d.Component == nil {
 		return nil, usage("add [domain.component], and the component on the server", "%s has no component link, through which accounts are made", d.Name)
 	}

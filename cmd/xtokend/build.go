@@ -12,6 +12,7 @@ import (
 	"xtokend/auth/replay"
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/component"
+	"xtokend/component/host"
 	"xtokend/component/link"
 	"xtokend/component/server"
 	"xtokend/component/web"
@@ -23,9 +24,17 @@ type parts struct {
 	web   *web.Server // nil without a listener for it
 	store replay.Store
 	links []*link.Link
+	hosts []*host.Host
 }
 
-func (p *parts) close() error { return p.store.Close() }
+// close ends what the sessions use. It is called when they have ended.
+func (p *parts) close() error {
+	var errs []error
+	for _, h := range p.hosts {
+		errs = append(errs, h.Close())
+	}
+	return errors.Join(append(errs, p.store.Close())...)
+}
 
 // awaitLinks waits for the component links, not for long: logins of known users
 // do without.
@@ -56,7 +65,7 @@ func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 		}
 	}
 	for i := range cfg.Domains {
-		d, err := p.domain(&cfg.Domains[i], log.With("domain", cfg.Domains[i].Name))
+		d, err := p.domain(&cfg.Domains[i], &cfg.Limits, log.With("domain", cfg.Domains[i].Name))
 		if err != nil {
 			return nil, err
 		}
@@ -124,16 +133,32 @@ func openStore(r config.Replay, log *slog.Logger) (replay.Store, error) {
 	return store, nil
 }
 
-func (p *parts) domain(d *config.Domain, log *slog.Logger) (component.Domain, error) {
+func (p *parts) domain(d *config.Domain, limits *config.Limits, log *slog.Logger) (component.Domain, error) {
 	verifier, err := d.Verifier(p.store)
 	if err != nil {
 		return component.Domain{}, err
 	}
-	upstream, err := p.server(d, log)
-	if err != nil {
-		return component.Domain{}, err
+	c := component.Domain{Name: d.Name, Verifier: verifier, Mechanisms: d.Mechanisms}
+	if d.Upstream == config.UpstreamHost {
+		c.Upstream, err = p.host(d, limits, log)
+	} else {
+		c.Upstream, err = p.server(d, log)
 	}
-	return component.Domain{Name: d.Name, Verifier: verifier, Mechanisms: d.Mechanisms, Upstream: upstream}, nil
+	return c, err
+}
+
+// host makes the upstream of a domain that is served inside the program. What the
+// front lets through it takes.
+func (p *parts) host(d *config.Domain, limits *config.Limits, log *slog.Logger) (*host.Host, error) {
+	h, err := host.New(host.Config{
+		Domain: d.Name, Rooms: d.Host.Rooms, Path: d.Host.Path, Log: log,
+		Limits: host.Limits{ElementBytes: limits.ElementBytes, ElementDepth: limits.ElementDepth},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Name, err)
+	}
+	p.hosts = append(p.hosts, h)
+	return h, nil
 }
 
 // server makes the upstream of a domain, and its component link if it has one.

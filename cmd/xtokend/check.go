@@ -20,7 +20,7 @@ type checkCommand struct {
 func (c *checkCommand) Run(p *process) error {
 	cfg, err := config.Load(c.Config, config.Options{Need: config.Everything})
 	p.warn(cfg.Warnings)
-	p.checkFolder(cfg.Replay)
+	p.checkFolders(&cfg)
 	if err != nil {
 		return err
 	}
@@ -42,15 +42,22 @@ func (c *checkCommand) Run(p *process) error {
 	return nil
 }
 
-// checkFolder warns if the replay store has no folder: at the first check systemd
-// may not have made it yet, so that it is no fault.
-func (p *process) checkFolder(r config.Replay) {
-	if r.Store != config.ReplayFile {
-		return
+// checkFolders warns if a file that xtokend will make has no folder: at the first
+// check systemd may not have made it yet, so that it is no fault.
+func (p *process) checkFolders(cfg *config.Config) {
+	check := func(key, path string) {
+		folder := filepath.Dir(path)
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			p.say("warning", key+": there is no folder "+folder, "make it for the user that xtokend runs as; systemd does so when the service starts")
+		}
 	}
-	folder := filepath.Dir(r.Path)
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		p.say("warning", "replay.path: there is no folder "+folder, "make it for the user that xtokend runs as; systemd does so when the service starts")
+	for i, d := range cfg.Domains {
+		if d.Host.Path != "" {
+			check(fmt.Sprintf("domain[%d].host.path", i), d.Host.Path)
+		}
+	}
+	if cfg.Replay.Store == config.ReplayFile {
+		check("replay.path", cfg.Replay.Path)
 	}
 }
 
@@ -75,11 +82,26 @@ func (p *process) describeWeb(cfg *config.Config) {
 // describe prints a domain in short.
 func (p *process) describe(d *config.Domain) {
 	fmt.Fprintf(p.stdout, "domain: %s, keys: %d, skew: %d, mechanisms: %s\n", d.Name, len(d.Keys), d.Skew, strings.Join(d.Mechanisms, " "))
-	fmt.Fprintf(p.stdout, "  server: %s, tls: %s, accounts: %s\n", strings.Join(d.Server.Addresses, " "), d.Server.TLS, d.Server.Accounts)
+	if d.Upstream == config.UpstreamHost {
+		p.describeHost(d.Host)
+	} else {
+		fmt.Fprintf(p.stdout, "  server: %s, tls: %s, accounts: %s\n", strings.Join(d.Server.Addresses, " "), d.Server.TLS, d.Server.Accounts)
+	}
 	if len(d.PublicURLs) > 0 {
 		fmt.Fprintf(p.stdout, "  host-meta: %s\n", strings.Join(d.PublicURLs, " "))
 	}
 	if d.Component != nil {
 		fmt.Fprintf(p.stdout, "  component: %s at %s, tls: %s\n", d.Component.Name, d.Component.Address, d.Component.TLS)
 	}
+}
+
+func (p *process) describeHost(h config.Host) {
+	path, rooms := h.Path, h.Rooms
+	if path == "" {
+		path = "in memory"
+	}
+	if rooms == "" {
+		rooms = "none"
+	}
+	fmt.Fprintf(p.stdout, "  host: %s, rooms: %s\n", path, rooms)
 }

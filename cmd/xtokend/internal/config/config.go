@@ -102,10 +102,29 @@ type Domain struct {
 	PublicURLs []string
 	// Keys are one or more, in the file's order: new tokens are signed with the
 	// first that has not ended. Empty unless Options.Need has Keys.
-	Keys   []Key
-	Server Server
-	// Component is nil if there is no component link.
+	Keys []Key
+	// Upstream says which of the following serves the users.
+	Upstream Upstream
+	Server   Server
+	// Component is nil if there is no component link, as with UpstreamHost.
 	Component *Component
+	Host      Host
+}
+
+// Upstream is what serves the users of a domain once they are logged in.
+type Upstream string
+
+const (
+	// UpstreamServer is an XMPP server.
+	UpstreamServer Upstream = "server"
+	// UpstreamHost is the host inside xtokend.
+	UpstreamHost Upstream = "host"
+)
+
+// Host is the host that serves a domain inside xtokend.
+type Host struct {
+	Path  string // of its file; "": in memory
+	Rooms string // prepared domainpart of its room service; "": none
 }
 
 // Key is one key of a domain and the moment from which it does not exist.
@@ -136,7 +155,7 @@ const (
 	AccountsExisting  Accounts = "existing"  // somebody else
 )
 
-// Server is the XMPP server behind a domain.
+// Server is the XMPP server behind a domain. It is zero with UpstreamHost.
 type Server struct {
 	Addresses []string // host:port, at least one
 	TLS       Protection

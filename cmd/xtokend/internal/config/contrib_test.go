@@ -71,11 +71,58 @@ func TestAnnotatedFileLoads(t *testing.T) {
 	o := Options{Need: Keys | AccountSecrets, Now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), Environ: []string{}}
 	plain := load(t, dir, strings.ReplaceAll(string(text), "/etc/xtokend", dir), o)
 
-	uncommented := regexp.MustCompile(`(?m)^# ([a-z0-9_]+ = )`).ReplaceAllString(string(text), "$1")
-	full := load(t, dir, strings.ReplaceAll(uncommented, "/etc/xtokend", dir), o)
+	full := load(t, dir, strings.ReplaceAll(uncomment(string(text)), "/etc/xtokend", dir), o)
 	plain.Domains[0].Keys, full.Domains[0].Keys = nil, nil // pointers, and not_after has no default
 	if a, b := show(plain), show(full); a != b {
 		t.Errorf("with every default written out the settings differ:\n%s\n%s", a, b)
+	}
+}
+
+// uncomment writes out the defaults of all tables but those that are comments
+// themselves.
+func uncomment(text string) string {
+	var b strings.Builder
+	inComment := false
+	for line := range strings.Lines(text) {
+		if tableLine.MatchString(strings.TrimSuffix(line, "\n")) {
+			inComment = strings.HasPrefix(line, "#")
+		}
+		if !inComment && keyLine.MatchString(line) {
+			line = strings.TrimPrefix(line, "# ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// The file is good for the host too, once the tables of the server are taken out
+// and that of the host is no comment any more.
+func TestAnnotatedFileWithHost(t *testing.T) {
+	text, err := os.ReadFile(annotated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	table := ""
+	for line := range strings.Lines(string(text)) {
+		if m := tableLine.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
+			table = m[1]
+		}
+		switch table {
+		case "domain.server", "domain.component":
+			continue
+		case "domain.host":
+			if tableLine.MatchString(strings.TrimSuffix(line, "\n")) || keyLine.MatchString(line) {
+				line = strings.TrimPrefix(line, "# ")
+			}
+		}
+		b.WriteString(strings.Replace(line, `# upstream = "server"`, `upstream = "host"`, 1))
+	}
+	o := Options{Now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), Environ: []string{}}
+	cfg := load(t, t.TempDir(), b.String(), o)
+	want := Host{Path: "/var/lib/xtokend/example.org.db", Rooms: "rooms.example.org"}
+	if d := cfg.Domains[0]; d.Upstream != UpstreamHost || d.Host != want {
+		t.Errorf("upstream %q, host %+v", d.Upstream, d.Host)
 	}
 }
 

@@ -37,6 +37,7 @@ func (l *loader) domains(raw []rawDomain) []Domain {
 		if d.Component != nil {
 			l.unique(names, fmt.Sprintf("domain[%d].component.name", i), d.Component.Name)
 		}
+		l.unique(names, fmt.Sprintf("domain[%d].host.rooms", i), d.Host.Rooms)
 	}
 	return domains
 }
@@ -71,14 +72,32 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 	if d.FoldCase {
 		l.warn(key+".fold_case", "", "is safe only where the site forbids user ids that differ in case alone")
 	}
-	oneOf(l, key+".upstream", raw.Upstream, "server", "server")
 	d.PublicURLs = l.publicURLs(key+".public_urls", raw.PublicURLs)
-	// Without a server its secrets are not missing.
-	if raw.Upstream.got != "host" {
-		d.Component = l.component(key+".component", raw.Component)
-		d.Server = l.server(key+".server", &raw.Server, d.Name, d.Component)
-	}
+	l.upstream(key, &d, raw)
 	return d
+}
+
+// upstream reads what serves the users. A table for the other kind is a fault:
+// whoever wrote it believes that it has an effect.
+func (l *loader) upstream(key string, d *Domain, raw *rawDomain) {
+	d.Upstream = oneOf(l, key+".upstream", raw.Upstream, UpstreamServer, UpstreamServer, UpstreamHost)
+	without := func(table string, given bool, upstream Upstream) {
+		if given {
+			l.fault(key+"."+table, fmt.Sprintf("leave [domain.%s] out, or set upstream = %q", table, upstream), "has no effect with upstream = %q", d.Upstream)
+		}
+	}
+	if d.Upstream == UpstreamHost {
+		without("server", raw.Server != nil, UpstreamServer)
+		without("component", raw.Component != nil, UpstreamServer)
+		d.Host = l.host(key+".host", raw.Host)
+		return
+	}
+	without("host", raw.Host != nil, UpstreamHost)
+	if raw.Server == nil {
+		raw.Server = &rawServer{}
+	}
+	d.Component = l.component(key+".component", raw.Component)
+	d.Server = l.server(key+".server", raw.Server, d.Name, d.Component)
 }
 
 // Verifier makes the verifier of the domain's tokens, which remembers used ones

@@ -104,6 +104,7 @@ var faultCases = []struct {
 	{"large skew", []string{`name =`, "skew = 11\nname ="}, "domain[0].skew", "11 is out of bounds: from 0 to 10", ""},
 	{"unknown time zone", []string{`name =`, "issuer_timezone = 'Europe/Amstredam'\nname ="}, "domain[0].issuer_timezone", "is not a time zone", "Europe/Amsterdam"},
 	{"this machine's time zone", []string{`name =`, "issuer_timezone = 'Local'\nname ="}, "domain[0].issuer_timezone", "is not a time zone", "Europe/Amsterdam"},
+	{"host beside a server", []string{`[replay]`, "[domain.host]\n[replay]"}, "domain[0].host", `has no effect with upstream = "server"`, `upstream = "host"`},
 	{"unknown upstream", []string{`name =`, "upstream = 'moon'\nname ="}, "domain[0].upstream", `"moon" is not a value`, `use "server"`},
 
 	{"no key", []string{"[[domain.key]]\n", "", `otp_seed = "` + seed + `"`, "", `token_secret = "` + tokenSecret + `"`, ""}, "domain[0].key", "the domain has no key", "keygen"},
@@ -188,8 +189,6 @@ func TestNotYet(t *testing.T) {
 		"admin":                        {[]string{`listen`, "admin = 'unix:/run/a'\nlisten"}, "admin"},
 		"metrics":                      {[]string{`listen`, "metrics = '127.0.0.1:5290'\nlisten"}, "metrics"},
 		"admins":                       {[]string{`name =`, "admins = []\nname ="}, "domain[0].admins"},
-		"upstream host":                {[]string{`name =`, "upstream = 'host'\nname ="}, "domain[0].upstream"},
-		"host":                         {[]string{`[replay]`, "[domain.host]\npath = 'x'\n[replay]"}, "domain[0].host"},
 		"account_secret_previous_file": {[]string{`addresses`, "account_secret_previous_file = 'x'\naddresses"}, "domain[0].server.account_secret_previous_file"},
 		"send_proxy":                   {[]string{`addresses`, "send_proxy = true\naddresses"}, "domain[0].server.send_proxy"},
 		"redis":                        {[]string{`path = "replay.db"`, `store = "redis"`}, "replay.store"},

@@ -20,13 +20,7 @@ const (
 // a Faults with all that is wrong; the Config is then good for its Warnings
 // only. Relative paths in the file are taken from the folder it lies in.
 func Load(path string, o Options) (Config, error) {
-	if o.Now.IsZero() {
-		o.Now = time.Now()
-	}
-	if o.Environ == nil {
-		o.Environ = os.Environ()
-	}
-	l := loader{Options: o, dir: filepath.Dir(path), secretNames: map[string]bool{}}
+	l := newLoader(path, o)
 	cfg := Config{Path: path}
 	text, info, err := readFile(path, maxFileBytes)
 	if err != nil {
@@ -45,13 +39,23 @@ func Load(path string, o Options) (Config, error) {
 	return cfg, nil
 }
 
-// loader is one run of Load.
+// loader is one run of Load or LoadKeys.
 type loader struct {
 	Options
 	report
 	dir         string          // of the settings file
 	secretNames map[string]bool // environment variables that could give a secret
 	inline      []string        // keys of secrets that stand in the file itself
+}
+
+func newLoader(path string, o Options) *loader {
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	return &loader{Options: o, dir: filepath.Dir(path), secretNames: map[string]bool{}}
 }
 
 // build turns the raw file into cfg. It goes on after a fault, so that all are
@@ -63,6 +67,7 @@ func (l *loader) build(cfg *Config, raw *rawFile) {
 	cfg.TLS = l.certificate(raw.TLS)
 	cfg.Domains = l.domains(raw.Domain)
 	cfg.Replay = l.replay(raw.Replay)
+	l.hostFiles(cfg)
 	cfg.Limits = l.limits(raw.Limits)
 	cfg.Log = l.log(raw.Log)
 	l.webWithoutUse(cfg)

@@ -44,6 +44,7 @@ func TestDefaults(t *testing.T) {
 			Name:       "example.org",
 			Mechanisms: []string{"X-TOKEN", "HMAC", "PLAIN"},
 			Skew:       1,
+			Upstream:   config.UpstreamServer,
 			Server: config.Server{
 				Addresses: []string{"127.0.0.1:5322"}, TLS: config.Plaintext, ServerName: "example.org",
 				Accounts: config.AccountsComponent, Protected: []string{"admin"},
@@ -165,6 +166,7 @@ format = "json"
 		Domains: []config.Domain{{
 			Name: "münchen.example", Mechanisms: []string{"PLAIN"}, FoldCase: true, IssuerTimezone: amsterdam,
 			PublicURLs: []string{"wss://chat.example.org/xmpp-websocket", "https://chat.example.org:8443/http-bind?a=b"},
+			Upstream:   config.UpstreamServer,
 			Server: config.Server{
 				Addresses: []string{"xmpp.internal:5322", "[2001:db8::1]:5322"}, TLS: config.STARTTLS,
 				CAFile: filepath.Join(dir, "fullchain.pem"), ServerName: "xmpp.internal",
@@ -172,6 +174,7 @@ format = "json"
 			},
 		}, {
 			Name: "chat.example.net", Mechanisms: []string{"X-TOKEN", "HMAC", "PLAIN"}, Skew: 1,
+			Upstream: config.UpstreamServer,
 			Server: config.Server{
 				Addresses: []string{"127.0.0.1:5322"}, TLS: config.DirectTLS, ServerName: "chat.example.net",
 				Accounts: config.AccountsComponent, Takeover: true, Protected: []string{"admin"},

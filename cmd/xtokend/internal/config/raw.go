@@ -30,8 +30,9 @@ type rawDomain struct {
 	Upstream       value[string]   `toml:"upstream"`
 	PublicURLs     value[[]string] `toml:"public_urls"`
 	Key            []rawKey        `toml:"key"`
-	Server         rawServer       `toml:"server"`
+	Server         *rawServer      `toml:"server"`
 	Component      *rawComponent   `toml:"component"`
+	Host           *rawHost        `toml:"host"`
 }
 
 type rawKey struct {
@@ -60,6 +61,11 @@ type rawComponent struct {
 	Secret     value[Secret] `toml:"secret"`
 	SecretFile value[string] `toml:"secret_file"`
 	TLS        value[string] `toml:"tls"`
+}
+
+type rawHost struct {
+	Path  value[string] `toml:"path"`
+	Rooms value[string] `toml:"rooms"`
 }
 
 type rawReplay struct {

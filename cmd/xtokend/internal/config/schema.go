@@ -49,9 +49,7 @@ var later = map[string]string{
 	"admin":   "the admin socket",
 	"metrics": "the metrics listener",
 
-	"domain.admins":        "ad-hoc commands for administrators",
-	"domain.host":          "the built-in host",
-	"domain.upstream=host": "the built-in host",
+	"domain.admins": "ad-hoc commands for administrators",
 
 	"domain.server.account_secret_previous":      "changing the account secret",
 	"domain.server.account_secret_previous_file": "changing the account secret",
