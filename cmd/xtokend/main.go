@@ -25,6 +25,7 @@ const (
 // commands is the grammar of the command line.
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run: accept clients, verify their tokens and relay them to the server."`
+	Demo     demoCommand     `cmd:"" help:"Run for a trial: new keys, the host, and a page with converse.js. Anybody on this machine may log in as anybody."`
 	Check    checkCommand    `cmd:"" help:"Say everything that is wrong with the settings."`
 	Keygen   keygenCommand   `cmd:"" help:"Print a new key as TOML: a 160-bit OTP seed and a 256-bit token secret."`
 	Token    tokenCommand    `cmd:"" help:"Print a token for JID."`

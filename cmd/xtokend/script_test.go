@@ -1,7 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -10,7 +16,27 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"xtokend": main})
+	testscript.Main(m, map[string]func(){"xtokend": main, "fetch": fetch})
+}
+
+// fetch URL [FIELD] is a program: it prints what a GET of the URL answers, or that
+// field of it.
+func fetch() {
+	answer, err := http.Get(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if len(os.Args) == 2 {
+		fmt.Println(answer.Status)
+		io.Copy(os.Stdout, answer.Body)
+		return
+	}
+	var fields map[string]string
+	if err := json.NewDecoder(answer.Body).Decode(&fields); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(fields[os.Args[2]])
 }
 
 // Each script shows one feature of the command line.

@@ -62,20 +62,37 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 		return err
 	}
 	defer func() { err = errors.Join(err, parts.close()) }()
-	listeners, err := listen(cfg.Listeners)
+	opened, err := listen(cfg.Listeners)
 	if err != nil {
 		return err
 	}
+	listeners := make([]listener, len(opened))
+	for i, l := range opened {
+		listeners[i] = listener{l, cfg.Listeners[i].Scheme, parts.acceptor(cfg.Listeners[i])}
+	}
+	return parts.run(ctx, listeners, log, func() { log.Info("ready") }, stopping)
+}
 
+// listener is open, and serve is what its connections are for.
+type listener struct {
+	net.Listener
+	scheme config.Scheme
+	serve  func(net.Listener) error
+}
+
+// run serves until ctx ends or a listener fails, and ends all sessions then. It
+// calls ready when clients are served, and stopping when they are no more. The
+// listeners are closed.
+func (p *parts) run(ctx context.Context, listeners []listener, log *slog.Logger, ready, stopping func()) error {
 	linkContext, stopLinks := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, l := range parts.links {
+	for _, l := range p.links {
 		running.Go(func() { l.Run(linkContext) })
 	}
 	defer running.Wait()
 	defer stopLinks()
 
-	parts.awaitLinks(ctx)
+	p.awaitLinks(ctx)
 	if ctx.Err() != nil {
 		log.Info("shutting down")
 		stopping()
@@ -86,17 +103,17 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 	}
 
 	failed := make(chan error, len(listeners))
-	for i, l := range listeners {
-		accept := parts.acceptor(cfg.Listeners[i])
+	for _, l := range listeners {
 		running.Go(func() {
-			if err := accept(l); !errors.Is(err, component.ErrClosed) && !errors.Is(err, web.ErrClosed) {
+			if err := l.serve(l.Listener); !errors.Is(err, component.ErrClosed) && !errors.Is(err, web.ErrClosed) {
 				failed <- fmt.Errorf("%s: %w", l.Addr(), err)
 			}
 		})
-		log.Info("listening", "address", l.Addr().String(), "scheme", string(cfg.Listeners[i].Scheme))
+		log.Info("listening", "address", l.Addr().String(), "scheme", string(l.scheme))
 	}
-	log.Info("ready")
+	ready()
 
+	var err error
 	select {
 	case <-ctx.Done():
 		log.Info("shutting down")
@@ -106,7 +123,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 	stopping()
 	deadline, done := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer done()
-	return errors.Join(err, parts.shutdown(deadline))
+	return errors.Join(err, p.shutdown(deadline))
 }
 
 // acceptor returns what serves the connections of a listener.

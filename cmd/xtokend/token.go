@@ -28,20 +28,27 @@ func (c *tokenCommand) Run(p *process) error {
 	if err != nil {
 		return usage("", "%q cannot be the name of a user: %s", authcid, detail(err))
 	}
-	at := c.At.orNow()
-	for _, key := range domain.Keys {
-		if !key.NotAfter.IsZero() && !at.Before(key.NotAfter) {
-			continue
-		}
-		token, err := key.Issue(name, domain.Name, at)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(p.stdout, token)
-		return nil
+	token, err := issue(domain, name, c.At.orNow())
+	if errors.Is(err, errKeysEnded) {
+		return &failure{status: exitFailure, text: "every key of " + domain.Name + " has ended by then",
+			hint: "add the [[domain.key]] that `xtokend keygen` prints"}
 	}
-	return &failure{status: exitFailure, text: "every key of " + domain.Name + " has ended by then",
-		hint: "add the [[domain.key]] that `xtokend keygen` prints"}
+	if err == nil {
+		fmt.Fprintln(p.stdout, token)
+	}
+	return err
+}
+
+var errKeysEnded = errors.New("every key has ended")
+
+// issue makes a token with the first key of a domain that has not ended by then.
+func issue(domain *config.Domain, name auth.Name, at time.Time) (token string, err error) {
+	for _, key := range domain.Keys {
+		if key.NotAfter.IsZero() || at.Before(key.NotAfter) {
+			return key.Issue(name, domain.Name, at)
+		}
+	}
+	return "", errKeysEnded
 }
 
 // detail returns what is wrong with a name, without the reason that a verdict has.

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"xtokend/cmd/xtokend/internal/config"
+)
+
+// commandPatience is how long the command may take to end after a signal.
+const commandPatience = 10 * time.Second
+
+// run serves until a signal comes, or until the command ends. It calls stopping
+// when it begins to shut down.
+func (d *demonstration) run(p *process, signals <-chan os.Signal, stopping func()) (err error) {
+	listeners, err := d.open()
+	if err != nil {
+		return err
+	}
+	parts, err := d.build()
+	if err != nil {
+		for _, l := range listeners {
+			l.Close()
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, parts.close()) }()
+	for i := range listeners {
+		listeners[i].serve = parts.acceptor(config.Listener{Scheme: listeners[i].scheme, Loopback: true})
+	}
+
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan error, 1)
+	ready := func() {
+		go func() {
+			defer stop()
+			ended <- d.attend(ctx, p, signals)
+		}()
+	}
+	err = parts.run(ctx, listeners, d.log, ready, stopping)
+	stop()
+	return errors.Join(<-ended, err)
+}
+
+// open opens all listeners, or none. From then on the addresses have their ports.
+func (d *demonstration) open() (listeners []listener, err error) {
+	add := func(a *loopbackAddress, scheme config.Scheme) {
+		var opened []net.Listener
+		if err != nil {
+			return
+		}
+		*a, opened, err = a.open()
+		for _, l := range opened {
+			listeners = append(listeners, listener{Listener: l, scheme: scheme})
+		}
+	}
+	add(&d.http, config.HTTP)
+	if d.xmpp != nil {
+		add(d.xmpp, config.XMPP)
+	}
+	if err != nil {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}
+	return listeners, err
+}
+
+// attend returns when the demonstration shall end: after a signal or after the
+// command, with a failure of its exit status; and in any case when ctx ends.
+func (d *demonstration) attend(ctx context.Context, p *process, signals <-chan os.Signal) error {
+	if len(d.command) > 0 {
+		return d.runCommand(ctx, signals)
+	}
+	d.introduce(p)
+	select {
+	case <-signals:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// introduce says where the demonstration is. The first line is for programs that
+// wait for it.
+func (d *demonstration) introduce(p *process) {
+	e := d.endpoints()
+	fmt.Fprintf(p.stdout, "%s\n\n", e.url)
+	if d.converse != nil {
+		fmt.Fprintf(p.stdout, "Open this address in a browser, type a name, and chat.\n\n")
+	}
+	fmt.Fprintf(p.stdout, "  WebSocket    %s\n  BOSH         %s\n", e.webSocket, e.bosh)
+	if e.xmpp != "" {
+		fmt.Fprintf(p.stdout, "  TCP          %s\n", e.xmpp)
+	}
+	fmt.Fprintf(p.stdout, "  credentials  %s/credentials?name=alice\n", e.url)
+	fmt.Fprintf(p.stdout, "  domain       %s, with rooms at %s\n\n", d.domain.Name, d.domain.Host.Rooms)
+	fmt.Fprintf(p.stdout, "Anybody on this machine may log in as anybody. Nothing is kept. Ctrl-C ends it.\n")
+	if b, ok := p.stdout.(*bufio.Writer); ok {
+		b.Flush() // an error stays, and is told at the end
+	}
+}
+
+// endpoints are the addresses of a demonstration.
+type endpoints struct {
+	url, webSocket, bosh string
+	xmpp                 string // "": none
+}
+
+func (d *demonstration) endpoints() endpoints {
+	e := endpoints{
+		url:       "http://" + d.http.String(),
+		webSocket: "ws://" + d.http.String() + "/xmpp-websocket",
+		bosh:      "http://" + d.http.String() + "/http-bind",
+	}
+	if d.xmpp != nil {
+		e.xmpp = "xmpp://" + d.xmpp.String()
+	}
+	return e
+}
+
+// runCommand runs the command with the demonstration's addresses in its
+// environment. Its standard streams are ours.
+func (d *demonstration) runCommand(ctx context.Context, signals <-chan os.Signal) error {
+	e := d.endpoints()
+	cmd := exec.Command(d.command[0], d.command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), "XTOKEND_URL="+e.url, "XTOKEND_WEBSOCKET_URL="+e.webSocket, "XTOKEND_BOSH_URL="+e.bosh, "XTOKEND_DOMAIN="+d.domain.Name)
+	if e.xmpp != "" {
+		cmd.Env = append(cmd.Env, "XTOKEND_XMPP_URL="+e.xmpp)
+	}
+	if err := cmd.Start(); err != nil {
+		return usage("", "cannot run %q: %v", d.command[0], err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var patience <-chan time.Time
+	for {
+		select {
+		case s := <-signals:
+			// A terminal sends its interrupt to the command as well.
+			if s == syscall.SIGTERM {
+				cmd.Process.Signal(s)
+			}
+			if patience == nil {
+				patience = time.After(commandPatience)
+			}
+		case <-patience:
+			cmd.Process.Kill()
+		case <-ctx.Done(): // a listener failed
+			cmd.Process.Kill()
+			<-ended
+			return nil
+		case err := <-ended:
+			return commandError(err)
+		}
+	}
+}
+
+// commandError has the exit status of a command that has ended, as a shell gives it.
+func commandError(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return &failure{status: 128 + int(status.Signal())}
+	}
+	return &failure{status: exit.ExitCode()}
+}
