@@ -18,6 +18,7 @@ type ownerQuery struct {
 
 // owner handles what owners ask of a room (XEP-0045 §10).
 func (r *room) owner(st *wire.Stanza) {
+	was := r.config
 	r.service.answer(st, func(st *wire.Stanza) ([]byte, *stanza.Error) {
 		if r.affiliation(st.From) != affiliationOwner {
 			return nil, fail(stanza.Forbidden, "Only owners may do this.")
@@ -41,6 +42,7 @@ func (r *room) owner(st *wire.Stanza) {
 		}
 		return nil, fail(stanza.BadRequest, "A form that is submitted or cancelled is needed.")
 	})
+	r.tellConfigured(was)
 }
 
 func (r *room) configForm() *form {
@@ -74,7 +76,6 @@ func (r *room) configure(x element.Element) *stanza.Error {
 	if c.membersOnly && !was.membersOnly {
 		r.expelNonMembers()
 	}
-	r.tellConfigured(was)
 	r.closeIfDone()
 	return nil
 }
