@@ -5,7 +5,10 @@ import (
 	"errors"
 
 	"mellium.im/xmpp/stanza"
+	"mellium.im/xmpp/version"
+	"mellium.im/xmpp/xtime"
 
+	"xtokend/component/host/disco"
 	"xtokend/component/host/wire"
 )
 
@@ -31,14 +34,30 @@ type handler func(t *turn, st *wire.Stanza, u *user) ([]byte, error)
 
 // handlers are the requests that the host answers.
 var handlers = map[question]handler{
-	{theServer, stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:        ping,
-	{ownAccount, stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:       ping,
+	{theServer, stanza.GetIQ, xml.Name{Space: disco.NSInfo, Local: "query"}}:     serverInfo,
+	{ownAccount, stanza.GetIQ, xml.Name{Space: disco.NSInfo, Local: "query"}}:    accountInfo,
+	{otherAccount, stanza.GetIQ, xml.Name{Space: disco.NSInfo, Local: "query"}}:  accountInfo,
+	{theServer, stanza.GetIQ, xml.Name{Space: disco.NSItems, Local: "query"}}:    serverItems,
+	{ownAccount, stanza.GetIQ, xml.Name{Space: disco.NSItems, Local: "query"}}:   accountItems,
+	{otherAccount, stanza.GetIQ, xml.Name{Space: disco.NSItems, Local: "query"}}: accountItems,
+
+	{theServer, stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:      ping,
+	{ownAccount, stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:     ping,
+	{theServer, stanza.GetIQ, xml.Name{Space: version.NS, Local: "query"}}: softwareVersion,
+	{theServer, stanza.GetIQ, xml.Name{Space: xtime.NS, Local: "time"}}:    entityTime,
+
 	{ownAccount, stanza.GetIQ, xml.Name{Space: nsRoster, Local: "query"}}:    getRoster,
 	{ownAccount, stanza.SetIQ, xml.Name{Space: nsRoster, Local: "query"}}:    setRoster,
 	{ownAccount, stanza.SetIQ, xml.Name{Space: nsSession, Local: "session"}}: startSession,
 	{theServer, stanza.SetIQ, xml.Name{Space: nsSession, Local: "session"}}:  startSession,
 	{ownAccount, stanza.SetIQ, xml.Name{Space: nsCarbons, Local: "enable"}}:  enableCarbons,
 	{ownAccount, stanza.SetIQ, xml.Name{Space: nsCarbons, Local: "disable"}}: disableCarbons,
+
+	{theServer, stanza.GetIQ, vCardName}:    getVCard,
+	{ownAccount, stanza.GetIQ, vCardName}:   getVCard,
+	{otherAccount, stanza.GetIQ, vCardName}: getVCard,
+	{ownAccount, stanza.SetIQ, vCardName}:   setVCard,
+	{otherAccount, stanza.SetIQ, vCardName}: setVCardOfAnother,
 }
 
 // request answers a request; there is nobody here to whom an answer could be.

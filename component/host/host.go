@@ -71,6 +71,7 @@ type user struct {
 	roster   map[string]*contact // by bare JID
 	requests map[string]*request // to subscribe to the user, by bare JID
 	kept     keptMessages
+	vCard    []byte // nil: none
 }
 
 var errClosed = errors.New("the host is closed")

@@ -36,6 +36,7 @@ func (h *Host) load() error {
 		{bucketRoster, loadContact},
 		{bucketRequests, loadRequest},
 		{bucketMessages, h.loadMessage},
+		{bucketVCards, loadVCard},
 	} {
 		err := h.journal.Load(part.bucket, func(key string, value []byte) error {
 			local, rest, _ := strings.Cut(key, "\x00")
@@ -98,5 +99,13 @@ func (h *Host) loadMessage(u *user, number string, value []byte) error {
 	h.last = max(h.last, m.number)
 	u.kept.list = append(u.kept.list, m)
 	u.kept.bytes += len(m.unit)
+	return nil
+}
+
+func loadVCard(u *user, rest string, value []byte) error {
+	if rest != "" {
+		return errDamaged
+	}
+	u.vCard = value
 	return nil
 }

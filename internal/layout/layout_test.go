@@ -26,6 +26,8 @@ var allowed = map[string][]string{
 	"component/host/journal": {"internal/boltfile"},
 	"component/link":         {"component/server", "internal/xmlsplit"},
 	"component/host":         {"component/host/...", "component/upstream", "internal/element", "internal/xmlsplit", "sasl"},
+	"component/host/disco":   {"component/host/form"},
+	"component/host/form":    {"internal/element"},
 	"component/host/muc":     {"component/host/wire", "internal/element"},
 	"component/host/wire":    {"internal/element", "internal/framing", "internal/xmlsplit"},
 	"component/web":          {"component", "internal/bosh", "internal/element", "internal/framing", "internal/xmlsplit"},
