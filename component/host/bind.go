@@ -20,12 +20,12 @@ func (t *turn) bind(st *wire.Stanza, fault error) {
 		return
 	}
 	if fault != nil || st.Type != string(stanza.SetIQ) {
-		t.conn.say(st.Refuse(wire.Fail(stanza.BadRequest)))
+		t.refuseBinding(st, stanza.BadRequest)
 		return
 	}
 	full, err := t.resource(payload)
 	if err != nil {
-		t.conn.say(st.Refuse(wire.Fail(stanza.BadRequest)))
+		t.refuseBinding(st, stanza.BadRequest)
 		return
 	}
 	u := t.conn.user
@@ -37,7 +37,7 @@ func (t *turn) bind(st *wire.Stanza, fault error) {
 		}
 	}
 	if len(u.sessions) >= t.limits.Sessions {
-		t.conn.say(st.Refuse(wire.Fail(stanza.ResourceConstraint)))
+		t.refuseBinding(st, stanza.ResourceConstraint)
 		return
 	}
 	s := &session{host: t.Host, user: u, jid: full, conn: t.conn, directed: make(map[string]jid.JID)}
@@ -54,4 +54,9 @@ func (t *turn) resource(bind element.Element) (jid.JID, error) {
 		return t.conn.user.jid.WithResource(newID())
 	}
 	return t.conn.user.jid.WithResource(wanted.Text)
+}
+
+// refuseBinding answers a client that has no address yet.
+func (t *turn) refuseBinding(st *wire.Stanza, c stanza.Condition) {
+	t.conn.say(wire.FromIQ(stanza.IQ{ID: st.ID, Type: stanza.ErrorIQ}, wire.Marshal(wire.Fail(c))))
 }

@@ -33,19 +33,20 @@ func (t *turn) copy(st *wire.Stanza, u *user, to jid.JID, reached []*session) {
 	}
 	inner := wire.Qualified(st.Bytes(st.From, to))
 	if u != t.session.user {
-		t.copyTo(t.session.user, "sent", inner, []*session{t.session})
+		t.copyTo(st, t.session.user, "sent", inner, []*session{t.session})
 	}
-	t.copyTo(u, "received", inner, append(reached, t.session))
+	t.copyTo(st, u, "received", inner, append(reached, t.session))
 }
 
-func (t *turn) copyTo(u *user, direction string, inner []byte, but []*session) {
+// copyTo wraps a message into one of its own type (XEP-0280 §6).
+func (t *turn) copyTo(st *wire.Stanza, u *user, direction string, inner []byte, but []*session) {
 	for _, s := range u.sessions {
 		if !s.carbons || slices.Contains(but, s) {
 			continue
 		}
 		payload := append([]byte("<"+direction+" xmlns='"+nsCarbons+"'><forwarded xmlns='"+nsForward+"'>"), inner...)
 		payload = append(payload, "</forwarded></"+direction+">"...)
-		s.send(item{unit: wire.FromMessage(stanza.Message{Type: stanza.ChatMessage, From: u.jid, To: s.jid}, payload)})
+		s.send(item{unit: wire.FromMessage(stanza.Message{Type: stanza.MessageType(st.Type), From: u.jid, To: s.jid}, payload)})
 	}
 }
 

@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/xml"
 	"errors"
+	"slices"
 
 	"mellium.im/xmpp/stanza"
 	"mellium.im/xmpp/version"
@@ -70,9 +71,10 @@ func (t *turn) request(st *wire.Stanza, whom asked, u *user) {
 		t.reply(st.Error(wire.Fail(stanza.ServiceUnavailable)))
 		return
 	}
+	before := len(t.told)
 	payload, err := h(t, st, u)
-	if err == nil {
-		t.reply(st.Result(payload))
+	if err == nil { // the result comes first, then what follows from it
+		t.told = slices.Insert(t.told, before, told{t.session, st.Result(payload)})
 		return
 	}
 	fault := wire.Fail(stanza.InternalServerError)

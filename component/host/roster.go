@@ -99,6 +99,9 @@ func setRoster(t *turn, st *wire.Stanza, u *user) ([]byte, error) {
 		return nil, wire.Fail(stanza.BadRequest)
 	}
 	item := query.Children[0]
+	if item.AttrValue("jid") == "" {
+		return nil, wire.Fail(stanza.BadRequest)
+	}
 	address, err := jid.Parse(item.AttrValue("jid"))
 	if err != nil {
 		return nil, wire.Fail(stanza.JIDMalformed)
@@ -184,8 +187,8 @@ func (t *turn) push(u *user, item rosterItem) {
 func (t *turn) removeContact(u *user, c *contact) {
 	delete(u.roster, c.jid.String())
 	t.remove(bucketRoster, pairKey(u, c.jid))
+	t.push(u, rosterItem{JID: c.jid.String(), Subscription: "remove"})
 	other, _ := t.local(c.jid)
 	t.unsubscribe(u, c, other)
 	t.refuse(u, c, other, c.jid)
-	t.push(u, rosterItem{JID: c.jid.String(), Subscription: "remove"})
 }

@@ -22,12 +22,12 @@ func TestARosterIsKept(t *testing.T) {
 	desk.expect(`<iq type='result' id='2' from='alice@example.org' to='alice@example.org/desk'><query xmlns="jabber:iq:roster">` + item + `</query></iq>`)
 
 	desk.send(rosterSet, 3, "<item jid='bob@example.org' subscription='both' ask='subscribe'/>") // not the client's to say
-	desk.expect(`<iq type='set' …><item jid="bob@example.org" subscription="none"></item></query></iq>`)
 	desk.expect("<iq type='result' id='3' …/>")
+	desk.expect(`<iq type='set' …><item jid="bob@example.org" subscription="none"></item></query></iq>`)
 	phone.next()
 	desk.send(rosterSet, 4, "<item jid='bob@example.org' subscription='remove'/>")
-	desk.expect(`<iq type='set' …><item jid="bob@example.org" subscription="remove"></item></query></iq>`)
 	desk.expect("<iq type='result' id='4' …/>")
+	desk.expect(`<iq type='set' …><item jid="bob@example.org" subscription="remove"></item></query></iq>`)
 	phone.next()
 	desk.wantRoster()
 }
@@ -37,7 +37,7 @@ func TestRosterChangesAreRefused(t *testing.T) {
 		{"nothing", "", "bad-request"},
 		{"two items", "<item jid='a@example.org'/><item jid='b@example.org'/>", "bad-request"},
 		{"another element", "<item xmlns='urn:x' jid='a@example.org'/>", "bad-request"},
-		{"no address", "<item/>", "jid-malformed"},
+		{"no address", "<item/>", "bad-request"},
 		{"a malformed address", "<item jid='@'/>", "jid-malformed"},
 		{"the user", "<item jid='alice@example.org'/>", "not-allowed"},
 		{"a group twice", "<item jid='a@example.org'><group>x</group><group>x</group></item>", "bad-request"},
@@ -79,7 +79,7 @@ func TestBinding(t *testing.T) {
 	}
 	third := connect(t, h, "alice")
 	third.send(bind, "")
-	third.expect("<iq type='error' id='1' …resource-constraint…")
+	third.expect("<iq type='error' id='1'>…resource-constraint…")
 	third.send(bind, "<resource>&lt;desk&gt;</resource>")
 	third.expect("<iq type='result' …&lt;desk&gt;…")
 	first.expect("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
