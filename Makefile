@@ -2,7 +2,7 @@
 #
 # FUZZTIME   how long each fuzz target runs: 5s, with `make long` 10m
 # E2E_COUNT  how often `make long` repeats the end-to-end tests
-# DEMO_ONCE  not empty: `make demo` ends after the exchange
+# DEMO       arguments of `xtokend demo`, for `make demo`
 # GO         the go command
 
 GO        ?= go
@@ -13,7 +13,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 UNIT_PACKAGES = $(shell $(GO) list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test long demo bench setup check unit fuzz e2e clean
+.PHONY: help build test long demo picture bench setup check unit fuzz e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,15 +28,20 @@ long: setup fuzz ## fuzz each target for FUZZTIME and repeat the end-to-end test
 	@echo '== end-to-end tests, $(E2E_COUNT) times'
 	$(GO) test -race -count=$(E2E_COUNT) -timeout 3h -v ./e2e
 
-demo: build ## a throwaway Prosody with xtokend in front, to try by hand
-	@scripts/install-test-tools.sh prosody go-sendxmpp
-	@$(GO) run ./internal/cmd/demo $(if $(DEMO_ONCE),-once)
+demo: build ## a working chat on this machine: converse.js, xtokend and its own host
+	@scripts/install-test-tools.sh contrib/demo
+	@bin/xtokend demo --converse contrib/demo/node_modules/converse.js $(DEMO)
+
+picture: build ## take doc/demo.png, the picture of the demonstration in the README
+	@scripts/install-test-tools.sh chromium contrib/demo testdata/browser
+	@bin/xtokend demo --listen localhost:0 --converse contrib/demo/node_modules/converse.js -- \
+		node testdata/browser/demo.mjs websocket X-TOKEN doc/demo.png
 
 bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
 
 setup: ## install Prosody, Chromium, proxies, XMPP clients and what else the tests use
-	@scripts/install-test-tools.sh prosody chromium nginx-light haproxy python3-pyotp go-sendxmpp systemd clients browser
+	@scripts/install-test-tools.sh prosody chromium nginx-light haproxy python3-pyotp go-sendxmpp systemd testdata/clients testdata/browser contrib/ci-example
 
 check: ## gofmt, go vet, staticcheck, go mod tidy
 	@echo '== gofmt'
@@ -63,4 +68,4 @@ e2e: ## real clients and browsers through xtokend to a real Prosody
 	@$(GO) test -race -count=1 -timeout 30m ./e2e
 
 clean: ## remove what was built
-	rm -rf bin testdata/*/node_modules
+	rm -rf bin testdata/*/node_modules contrib/*/node_modules

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # install-test-tools.sh TOOL...: installs the tools named that are missing, on
-# Debian 12. TOOL is the name of a Debian package, or that of an npm project in
-# testdata.
+# Debian 12. TOOL is the name of a Debian package, or the folder of an npm project.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -62,8 +61,8 @@ install_project() {
 missing=()
 projects=()
 for tool in "$@"; do
-  if [ -e "testdata/$tool/package.json" ]; then
-    projects+=("testdata/$tool")
+  if [ -e "$tool/package.json" ]; then
+    projects+=("$tool")
   elif ! installed "$tool"; then
     missing+=("$tool")
   fi

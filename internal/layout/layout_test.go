@@ -38,7 +38,6 @@ var allowed = map[string][]string{
 	"internal/installation":  {"internal/prosody", "internal/testcert"},
 	"internal/prosody":       {"internal/testcert"},
 	"internal/prosodytest":   {"internal/prosody"},
-	"internal/cmd/demo":      {"internal/..."},
 	"internal/vectors":       {"auth", "auth/replay"},
 	"internal":               {}, // everything else there stands alone
 }
