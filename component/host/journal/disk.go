@@ -15,7 +15,8 @@ import (
 //	journal                 version
 //	records / BUCKET / KEY  → value and checksum of bucket, key and value
 //
-// bbolt has no checksums for its pages, so each record has one, and a bucket's sequence number counts its keys.
+// bbolt has no checksums for its pages, so each record has one, and the sequence numbers of records and of each BUCKET
+// count what is in them.
 var (
 	bucketJournal = []byte("journal")
 	bucketRecords = []byte("records")
@@ -72,10 +73,21 @@ func format(tx *bbolt.Tx) error {
 	return marker.Put(keyVersion, []byte(diskVersion))
 }
 
+func openBucket(tx *bbolt.Tx, name []byte) (*bbolt.Bucket, error) {
+	records := tx.Bucket(bucketRecords)
+	if b := records.Bucket(name); b != nil {
+		return b, nil
+	}
+	if err := records.SetSequence(records.Sequence() + 1); err != nil {
+		return nil, err
+	}
+	return records.CreateBucket(name)
+}
+
 // write tells whether the record was not so already.
 func (ch *change) write(tx *bbolt.Tx, r record) (changed bool, err error) {
 	key := []byte(r.key)
-	b, err := tx.Bucket(bucketRecords).CreateBucketIfNotExists([]byte(r.bucket))
+	b, err := openBucket(tx, []byte(r.bucket))
 	if err != nil {
 		return false, err
 	}
@@ -84,7 +96,10 @@ func (ch *change) write(tx *bbolt.Tx, r record) (changed bool, err error) {
 		if old == nil {
 			return false, nil
 		}
-		return true, errors.Join(b.Delete(key), b.SetSequence(b.Sequence()-1))
+		if err := b.SetSequence(b.Sequence() - 1); err != nil {
+			return false, err
+		}
+		return true, b.Delete(key)
 	}
 	stored := make([]byte, 0, len(ch.value)+checksumBytes)
 	stored = append(append(stored, ch.value...), r.checksum(ch.value)...)
@@ -99,29 +114,42 @@ func (ch *change) write(tx *bbolt.Tx, r record) (changed bool, err error) {
 	return true, b.Put(key, stored)
 }
 
-// stored is a record as read from disk.
-type stored struct {
-	key   string
-	value []byte
-}
-
-// read copies a bucket, in the order of its keys, and fails at anything that this package has not written.
-func read(tx *bbolt.Tx, bucket string) ([]stored, error) {
+// each visits the records of a bucket in the order of their keys, and fails at anything that this package has not written.
+// What visit is given is good until it returns.
+func each(tx *bbolt.Tx, bucket string, visit func(key string, value []byte)) error {
 	b := tx.Bucket(bucketRecords).Bucket([]byte(bucket))
 	if b == nil {
-		return nil, nil
+		return nil
 	}
-	var all []stored
+	var n uint64
 	err := b.ForEach(func(key, value []byte) error {
 		r, end := record{bucket, string(key)}, len(value)-checksumBytes
 		if end < 0 || !bytes.Equal(value[end:], r.checksum(value[:end])) {
 			return fmt.Errorf("a record in %q has a wrong checksum", bucket)
 		}
-		all = append(all, stored{r.key, bytes.Clone(value[:end])})
+		n++
+		visit(r.key, value[:end])
 		return nil
 	})
-	if err == nil && uint64(len(all)) != b.Sequence() {
-		err = fmt.Errorf("%q has %d records where %d were written", bucket, len(all), b.Sequence())
+	if err == nil && n != b.Sequence() {
+		err = fmt.Errorf("%q has %d records where %d were written", bucket, n, b.Sequence())
 	}
-	return all, err
+	return err
+}
+
+// checkRecords reads all of them.
+func checkRecords(tx *bbolt.Tx) error {
+	records := tx.Bucket(bucketRecords)
+	if records == nil {
+		return nil // nothing was written yet
+	}
+	var n uint64
+	err := records.ForEach(func(name, _ []byte) error {
+		n++
+		return each(tx, string(name), func(string, []byte) {})
+	})
+	if err == nil && n != records.Sequence() {
+		err = fmt.Errorf("%d buckets where %d were written", n, records.Sequence())
+	}
+	return err
 }

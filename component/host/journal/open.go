@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,8 +21,8 @@ import (
 const lockTimeout = time.Second
 
 // Open opens the journal at path, and makes the file, with mode 0600, if there is none. It fails if another process has
-// the file open, and if the file is damaged or of something else; it then leaves it as it is. Without a path nothing is
-// kept, and every Mark counts as on disk at once.
+// the file open, and if the file is damaged or of something else; it then leaves it as it is, perhaps locked until this
+// process ends. Without a path nothing is kept, and every Mark counts as on disk at once.
 func Open(path string, o Options) (*Journal, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -102,7 +103,10 @@ func (j *Journal) check() (empty bool, err error) {
 	if err := boltfile.CheckBounds(j.db, j.opened); err != nil {
 		return false, err
 	}
-	return empty, boltfile.CheckPages(j.db)
+	if err := boltfile.CheckPages(j.db); err != nil {
+		return false, err
+	}
+	return empty, j.db.View(checkRecords)
 }
 
 // begin has the file and all in it on disk: a process that was killed may have left what it had not synced yet, and from
@@ -140,11 +144,16 @@ func (j *Journal) Load(bucket string, f func(key string, value []byte) error) er
 	if j.path == "" {
 		return nil
 	}
-	var all []stored
+	type loaded struct {
+		key   string
+		value []byte
+	}
+	var all []loaded
 	err := boltfile.Guard(func() error {
-		return j.db.View(func(tx *bbolt.Tx) (err error) {
-			all, err = read(tx, bucket)
-			return err
+		return j.db.View(func(tx *bbolt.Tx) error {
+			return each(tx, bucket, func(key string, value []byte) {
+				all = append(all, loaded{key, bytes.Clone(value)})
+			})
 		})
 	})
 	if errors.Is(err, boltfile.ErrDamaged) {
@@ -153,8 +162,8 @@ func (j *Journal) Load(bucket string, f func(key string, value []byte) error) er
 	if err != nil {
 		return j.explain(err)
 	}
-	for _, s := range all { // not before: a panic of f is no damage of the file
-		if err := f(s.key, s.value); err != nil {
+	for _, l := range all { // not before: a panic of f is no damage of the file
+		if err := f(l.key, l.value); err != nil {
 			return err
 		}
 	}
