@@ -36,8 +36,16 @@ const (
 	testTimeout = 90 * time.Second
 )
 
-// site is an installation: a stock Prosody with xtokend in front, and an issuer
-// of tokens. When the test ends no log of xtokend may hold a secret or a token.
+// upstream says what serves the users of a site.
+type upstream string
+
+const (
+	stockProsody upstream = "Prosody" // behind xtokend
+	builtInHost  upstream = "host"    // inside xtokend
+)
+
+// site is an installation: xtokend with what serves its users, and an issuer of
+// tokens. When the test ends no log of xtokend may hold a secret or a token.
 type site struct {
 	*installation.Installation // settings are read at each startFront
 
@@ -116,9 +124,15 @@ func (s service) url() string {
 // noOtherServers keeps Prosody from looking for the servers of other domains.
 const noOtherServers = `modules_disabled = { "s2s" }`
 
-// newSite starts everything, with the default settings but for what configure,
-// which may be nil, changes.
+// newSite starts everything, with a stock Prosody.
 func newSite(t *testing.T, configure func(*site)) *site {
+	t.Helper()
+	return newSiteOn(t, stockProsody, configure)
+}
+
+// newSiteOn starts everything, with the default settings but for what configure,
+// which may be nil, changes.
+func newSiteOn(t *testing.T, behind upstream, configure func(*site)) *site {
 	t.Helper()
 	program, err := xtokend()
 	if err != nil {
@@ -127,7 +141,11 @@ func newSite(t *testing.T, configure func(*site)) *site {
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	host := loopbackHost()
-	i, err := installation.New(t.TempDir(), prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers}), host)
+	var server *prosody.Server
+	if behind == stockProsody {
+		server = prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers})
+	}
+	i, err := installation.New(t.TempDir(), server, host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +155,9 @@ func newSite(t *testing.T, configure func(*site)) *site {
 	s.issuer = newIssuer(t, i, "")
 	s.forbid(i.Secrets)
 	s.forbid(s.issuer.secrets)
-	s.forbid(s.accountPasswords("alice", "bob"))
+	if server != nil {
+		s.forbid(s.accountPasswords("alice", "bob"))
+	}
 	t.Cleanup(s.checkLogs)
 	if configure != nil {
 		configure(s)
@@ -225,11 +245,13 @@ func TestMain(m *testing.M) {
 }
 
 // startFront starts xtokend with the site's settings, and returns once it
-// listens and its component link is up.
+// listens and its component link, if it has one, is up.
 func (s *site) startFront() {
 	s.t.Helper()
 	s.launchFront()
-	s.awaitLog(linkUp, 0)
+	if s.Prosody != nil {
+		s.awaitLog(linkUp, 0)
+	}
 }
 
 // launchFront does not wait for the component link.

@@ -23,7 +23,7 @@ func (i *Installation) KeyFile() string         { return i.file(keyFile) }
 // for the domain and for host: most clients check the domain's name, some that
 // of the address that they were given.
 func (i *Installation) writeCertificate(host net.IP) error {
-	pair, err := testcert.New(testcert.Spec{Serial: 2, Names: []string{i.Prosody.Domain}, Addresses: []net.IP{host}})
+	pair, err := testcert.New(testcert.Spec{Serial: 2, Names: []string{i.Domain}, Addresses: []net.IP{host}})
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Package installation makes the files of a throwaway xtokend in front of a
-// throwaway Prosody, for tests and for trying things out.
+// Package installation makes the files of a throwaway xtokend, in front of a
+// throwaway Prosody or with its built-in host, for tests and for trying things out.
 package installation
 
 import (
@@ -20,39 +20,53 @@ import (
 // zero value must be set; after [New] they are.
 type Installation struct {
 	Dir       string // of all its files
-	Prosody   *prosody.Server
-	StartTLS  string // host:port for clients that begin in the clear
-	DirectTLS string // host:port
-	HTTP      string // host:port for browsers, in clear
-	HTTPS     string // host:port for browsers
+	Domain    string
+	Rooms     string          // the room service's domain
+	Prosody   *prosody.Server // nil: the built-in host
+	StartTLS  string          // host:port for clients that begin in the clear
+	DirectTLS string          // host:port
+	HTTP      string          // host:port for browsers, in clear
+	HTTPS     string          // host:port for browsers
 
 	OTPSeed, TokenSecret string // the only key
-	AccountSecret        string
 
-	Skew             int      // steps
-	IssuerTimezone   string   // empty: none
+	Skew           int      // steps
+	IssuerTimezone string   // empty: none
+	TrustedProxies []string // addresses; nil: the default
+	AllowedOrigins []string // of pages; nil: the same origin
+	PublicURLs     []string // for host-meta; nil: none
+	LogLevel       string
+
+	// With Prosody.
+	AccountSecret    string
 	Takeover         bool     // of accounts that exist
 	Protected        []string // localparts; nil: none
 	ComponentAddress string   // host:port
-	TrustedProxies   []string // addresses; nil: the default
-	AllowedOrigins   []string // of pages; nil: the same origin
-	PublicURLs       []string // for host-meta; nil: none
-	LogLevel         string
+
+	// With the built-in host.
+	HostFile string // what it keeps; empty: all is in memory
 }
 
 // New returns an installation with fresh secrets and the default settings, on
 // free ports of host, which must be a loopback address. It writes a certificate
-// for the domain and for host to dir.
+// for the domain and for host to dir. Without a server it has the built-in host,
+// with the names that a throwaway Prosody has.
 func New(dir string, server *prosody.Server, host net.IP) (*Installation, error) {
 	i := &Installation{
-		Dir:              dir,
-		Prosody:          server,
-		OTPSeed:          randomBase32(20),
-		TokenSecret:      randomBase32(32),
-		AccountSecret:    randomBase32(32),
-		Skew:             1,
-		ComponentAddress: server.Component,
-		LogLevel:         "info",
+		Dir:         dir,
+		Prosody:     server,
+		OTPSeed:     randomBase32(20),
+		TokenSecret: randomBase32(32),
+		Skew:        1,
+		LogLevel:    "info",
+	}
+	if server != nil {
+		i.Domain, i.Rooms = server.Domain, server.Rooms
+		i.AccountSecret = randomBase32(32)
+		i.ComponentAddress = server.Component
+	} else {
+		i.Domain, i.Rooms = "example.org", "conference.example.org"
+		i.HostFile = i.file("host.db")
 	}
 	if err := prosody.FreeAddresses(host.String(), &i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS); err != nil {
 		return nil, err
@@ -65,40 +79,25 @@ func New(dir string, server *prosody.Server, host net.IP) (*Installation, error)
 
 // WriteSettings writes xtokend.toml and returns its path.
 func (i *Installation) WriteSettings() (path string, err error) {
+	domain := map[string]any{
+		"name":            i.Domain,
+		"skew":            i.Skew,
+		"issuer_timezone": i.IssuerTimezone,
+		"public_urls":     list(i.PublicURLs),
+		"key":             []map[string]any{{"otp_seed": i.OTPSeed, "token_secret": i.TokenSecret}},
+	}
+	if i.Prosody != nil {
+		i.serverSettings(domain)
+	} else {
+		i.hostSettings(domain)
+	}
 	settings := map[string]any{
 		"listen":          []string{"xmpp://" + i.StartTLS, "xmpps://" + i.DirectTLS, "http://" + i.HTTP, "https://" + i.HTTPS},
 		"allowed_origins": list(i.AllowedOrigins),
-		"tls": map[string]any{
-			"certificate": i.file(certificateFile),
-			"key":         i.file(keyFile),
-		},
-		"domain": []map[string]any{{
-			"name":            i.Prosody.Domain,
-			"skew":            i.Skew,
-			"issuer_timezone": i.IssuerTimezone,
-			"upstream":        "server",
-			"public_urls":     list(i.PublicURLs),
-			"key": []map[string]any{{
-				"otp_seed":     i.OTPSeed,
-				"token_secret": i.TokenSecret,
-			}},
-			"server": map[string]any{
-				"addresses":      []string{i.Prosody.C2S},
-				"tls":            "none",
-				"accounts":       "component",
-				"account_secret": i.AccountSecret,
-				"takeover":       i.Takeover,
-				"protected":      list(i.Protected),
-			},
-			"component": map[string]any{
-				"address": i.ComponentAddress,
-				"name":    i.Prosody.ComponentName,
-				"secret":  i.Prosody.ComponentSecret,
-				"tls":     "none",
-			},
-		}},
-		"replay": map[string]any{"store": "file", "path": i.file("replay.db")},
-		"log":    map[string]any{"level": i.LogLevel},
+		"tls":             map[string]any{"certificate": i.file(certificateFile), "key": i.file(keyFile)},
+		"domain":          []map[string]any{domain},
+		"replay":          map[string]any{"store": "file", "path": i.file("replay.db")},
+		"log":             map[string]any{"level": i.LogLevel},
 	}
 	if i.TrustedProxies != nil {
 		settings["trusted_proxies"] = i.TrustedProxies
@@ -114,6 +113,33 @@ func (i *Installation) WriteSettings() (path string, err error) {
 	return path, nil
 }
 
+func (i *Installation) serverSettings(domain map[string]any) {
+	domain["upstream"] = "server"
+	domain["server"] = map[string]any{
+		"addresses":      []string{i.Prosody.C2S},
+		"tls":            "none",
+		"accounts":       "component",
+		"account_secret": i.AccountSecret,
+		"takeover":       i.Takeover,
+		"protected":      list(i.Protected),
+	}
+	domain["component"] = map[string]any{
+		"address": i.ComponentAddress,
+		"name":    i.Prosody.ComponentName,
+		"secret":  i.Prosody.ComponentSecret,
+		"tls":     "none",
+	}
+}
+
+func (i *Installation) hostSettings(domain map[string]any) {
+	domain["upstream"] = "host"
+	host := map[string]any{"rooms": i.Rooms}
+	if i.HostFile != "" {
+		host["path"] = i.HostFile
+	}
+	domain["host"] = host
+}
+
 // list makes an empty list of none, which TOML cannot say otherwise.
 func list(texts []string) []string {
 	if texts == nil {
@@ -124,7 +150,11 @@ func list(texts []string) []string {
 
 // Secrets are the texts that nothing may show.
 func (i *Installation) Secrets() []string {
-	return []string{i.OTPSeed, i.TokenSecret, i.AccountSecret, i.Prosody.ComponentSecret}
+	secrets := []string{i.OTPSeed, i.TokenSecret}
+	if i.Prosody != nil {
+		secrets = append(secrets, i.AccountSecret, i.Prosody.ComponentSecret)
+	}
+	return secrets
 }
 
 func (i *Installation) file(name string) string { return filepath.Join(i.Dir, name) }
