@@ -15,8 +15,8 @@ import (
 // A dialogue is what the sessions of a few users say to their server, and what
 // they hear. A file of testdata/transcripts/sessions holds several:
 //
-//	over: xmpp ws              the services, if not xmpp alone; see site.service
 //	== name of the dialogue
+//	over: xmpp ws http         the services, if not xmpp alone; see site.service
 //	alice/desk: STREAM         authenticated; the features are the first thing heard
 //	alice/desk: LOGIN          bound to the resource desk, not yet available
 //	alice/desk: ONLINE         … and available, interested in its roster (RFC 6121 §2.2)
@@ -69,18 +69,22 @@ const (
 )
 
 func TestDialogues(t *testing.T) {
-	s := newSite(t, func(s *site) {
-		ctx, cancel := context.WithTimeout(context.Background(), dialoguesTimeout)
-		t.Cleanup(cancel)
-		s.ctx = ctx
-	})
-	for _, d := range readDialogues(t) {
-		for _, scheme := range d.services {
-			t.Run(d.file+"/"+d.name+"/"+scheme, func(t *testing.T) {
-				t.Parallel()
-				d.play(t, s, scheme)
+	for _, behind := range upstreams {
+		t.Run(string(behind), func(t *testing.T) {
+			s := newSiteOn(t, behind, func(s *site) {
+				ctx, cancel := context.WithTimeout(context.Background(), dialoguesTimeout)
+				t.Cleanup(cancel)
+				s.ctx = ctx
 			})
-		}
+			for _, d := range readDialogues(t) {
+				for _, scheme := range d.services {
+					t.Run(d.file+"/"+d.name+"/"+scheme, func(t *testing.T) {
+						t.Parallel()
+						d.play(t, s, scheme)
+					})
+				}
+			}
+		})
 	}
 }
 
@@ -107,7 +111,6 @@ func readDialogues(t *testing.T) []dialogue {
 
 func parseDialogues(file, text string) ([]dialogue, error) {
 	var all []dialogue
-	services := []string{"xmpp"}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -116,18 +119,18 @@ func parseDialogues(file, text string) ([]dialogue, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(line, "over: "); ok {
-			services = strings.Fields(rest)
-			continue
-		}
 		if name, ok := strings.CutPrefix(line, "== "); ok {
-			all = append(all, dialogue{file: file, name: name, services: services})
+			all = append(all, dialogue{file: file, name: name, services: []string{"xmpp"}})
 			continue
 		}
 		if len(all) == 0 {
 			return nil, fault("a line before the first dialogue")
 		}
 		d := &all[len(all)-1]
+		if rest, ok := strings.CutPrefix(line, "over: "); ok {
+			d.services = strings.Fields(rest)
+			continue
+		}
 		if rest, ok := strings.CutPrefix(line, "  "); ok && len(d.lines) > 0 {
 			last := &d.lines[len(d.lines)-1]
 			if n := len(last.or); n > 0 {

@@ -54,11 +54,11 @@ func parsePattern(text string) (pattern, error) {
 	return pattern{text: text, element: outer.Children[0]}, nil
 }
 
-// match says why a stanza that the session with this full JID has heard is not
-// what the pattern says; nil if it is, and then bindings has what {{names}} stand
-// for.
-func (p pattern) match(heard element, jid string, bindings map[string]string) error {
-	heard.Attributes = withImpliedAddresses(heard, p.element, jid)
+// match says why a stanza that a session has heard is not what the pattern says;
+// nil if it is, and then bindings has what {{names}} stand for. The session has the
+// full JID, empty if it has none yet, of the account.
+func (p pattern) match(heard element, jid, account string, bindings map[string]string) error {
+	heard.Attributes = withImpliedAddresses(heard, p.element, jid, account)
 	tried := maps.Clone(bindings)
 	if err := matchElement(p.element, heard, tried); err != nil {
 		return err
@@ -69,13 +69,13 @@ func (p pattern) match(heard element, jid string, bindings map[string]string) er
 
 // withImpliedAddresses leaves out those addresses that say no more than their
 // absence, where the pattern has none.
-func withImpliedAddresses(heard, want element, jid string) []xml.Attr {
+func withImpliedAddresses(heard, want element, jid, account string) []xml.Attr {
 	var kept []xml.Attr
 	for _, a := range heard.Attributes {
 		named := slices.ContainsFunc(want.Attributes, func(w xml.Attr) bool { return w.Name == a.Name })
 		switch {
-		case a.Name.Space == "" && a.Name.Local == "to" && !named && (a.Value == jid || a.Value == bareJID(jid)):
-		case a.Name.Space == "" && a.Name.Local == "from" && !named && a.Value == bareJID(jid):
+		case a.Name.Space == "" && a.Name.Local == "to" && !named && (a.Value == jid || a.Value == account):
+		case a.Name.Space == "" && a.Name.Local == "from" && !named && a.Value == account:
 		case a.Name.Local == "lang" && a.Name.Space != "" && !named:
 		default:
 			kept = append(kept, a)

@@ -29,6 +29,7 @@ type player struct {
 type speaker struct {
 	*stream
 	name     string // as in the dialogue
+	account  string // bare JID
 	jid      string // full; empty: no resource is bound
 	heard    []element
 	ahead    bool // has sent something since its last round trip
@@ -149,7 +150,7 @@ func (p *player) begin() {
 	case "END":
 		session := p.session(name)
 		p.catchUp(session)
-		p.must(session.write("</stream:stream>"))
+		p.must(session.stream.end())
 		p.hearEnd(session)
 	case "DROP":
 		session := p.session(name)
@@ -162,11 +163,12 @@ func (p *player) begin() {
 
 func (p *player) authenticate(name, user string) *speaker {
 	p.t.Helper()
-	localpart, _, _ := strings.Cut(p.dialogue.own(user+"@"+domain, p.to.scheme), "@")
+	account := p.dialogue.own(user+"@"+domain, p.to.scheme)
+	localpart, _, _ := strings.Cut(account, "@")
 	p.catchUp(nil)
 	stream, err := p.site.open(p.to)
 	p.must(err)
-	session := &speaker{stream: stream, name: name}
+	session := &speaker{stream: stream, name: name, account: account}
 	p.sessions = append(p.sessions, session)
 	p.must(stream.authenticate("X-TOKEN", localpart, p.site.issuer.token(localpart)))
 	p.must(stream.header())
@@ -407,7 +409,7 @@ func (p *player) match(session *speaker, heard element, line dialogueLine) error
 	for _, text := range append([]string{line.text}, line.or...) {
 		pattern, err := parsePattern(text)
 		p.must(err)
-		err = pattern.match(heard, session.jid, p.bindings)
+		err = pattern.match(heard, session.jid, session.account, p.bindings)
 		if err == nil {
 			return nil
 		}

@@ -44,6 +44,8 @@ const (
 	builtInHost  upstream = "host"    // inside xtokend
 )
 
+var upstreams = []upstream{stockProsody}
+
 // site is an installation: xtokend with what serves its users, and an issuer of
 // tokens. When the test ends no log of xtokend may hold a secret or a token.
 type site struct {

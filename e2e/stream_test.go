@@ -72,6 +72,8 @@ type framing interface {
 	next() (element, error)
 	// write sends one whole element.
 	write(format string, args ...any) error
+	// end says that the client ends the stream.
+	end() error
 	// close drops the connection without a stream end.
 	close()
 }
@@ -139,6 +141,8 @@ func (f *tcpFraming) write(format string, args ...any) error {
 	_, err := fmt.Fprintf(f.conn, format, args...)
 	return err
 }
+
+func (f *tcpFraming) end() error { return f.write("</stream:stream>") }
 
 func (f *tcpFraming) header() error {
 	err := f.write("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='%s' to='%s' version='1.0'>", nsStreams, domain)

@@ -46,6 +46,8 @@ func (f *webFraming) write(format string, args ...any) error {
 	return f.conn.Write(f.ctx, websocket.MessageText, fmt.Appendf(nil, format, args...))
 }
 
+func (f *webFraming) end() error { return f.write("<close xmlns='%s'/>", nsFraming) }
+
 func (f *webFraming) header() error {
 	if err := f.write("<open xmlns='%s' to='%s' version='1.0'/>", nsFraming, domain); err != nil {
 		return err
