@@ -26,6 +26,11 @@ func FuzzStream(f *testing.F) {
 		"<enable xmlns='urn:xmpp:sm:3' resume='1'/><r xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='0'/><resume xmlns='urn:xmpp:sm:3' h='0' previd='x'/>",
 		"<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='bob@example.org' name='b'><group>x</group></item></query></iq><iq type='get' id='g'><query xmlns='jabber:iq:roster'/></iq>",
 		"<iq type='get' id='1' to='bob@example.org/b' from='eve@example.org'><q xmlns='urn:q'/></iq>",
+		"<iq type='set' id='p'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='n'><item id='i'><x:x xmlns:x='urn:x'>&lt;</x:x></item></publish>" +
+			"<publish-options><x xmlns='jabber:x:data'><field var='pubsub#max_items'><value>max</value></field></x></publish-options></pubsub></iq>" +
+			"<iq type='get' id='i' to='alice@example.org'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='n'/></pubsub></iq>",
+		"<presence><c xmlns='http://jabber.org/protocol/caps' node='n' ver='v' hash='sha-1'/></presence><iq type='set' id='v'><vCard xmlns='vcard-temp'/></iq>",
+		"<iq type='get' id='c'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><configure node='n'/></pubsub></iq><iq type='get' id='d' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
 		"<message xmlns:from='x' from:from='eve@example.org' to='bob@example.org/b'/>",
 	} {
 		f.Add(bound + says)

@@ -59,11 +59,23 @@ var handlers = map[question]handler{
 	{otherAccount, stanza.GetIQ, vCardName}: getVCard,
 	{ownAccount, stanza.SetIQ, vCardName}:   setVCard,
 	{otherAccount, stanza.SetIQ, vCardName}: setVCardOfAnother,
+
+	{ownAccount, stanza.GetIQ, pubsubName}:        personalEventing,
+	{ownAccount, stanza.SetIQ, pubsubName}:        personalEventing,
+	{otherAccount, stanza.GetIQ, pubsubName}:      personalEventing,
+	{otherAccount, stanza.SetIQ, pubsubName}:      personalEventing,
+	{ownAccount, stanza.GetIQ, pubsubOwnerName}:   personalEventing,
+	{ownAccount, stanza.SetIQ, pubsubOwnerName}:   personalEventing,
+	{otherAccount, stanza.GetIQ, pubsubOwnerName}: personalEventing,
+	{otherAccount, stanza.SetIQ, pubsubOwnerName}: personalEventing,
 }
 
-// request answers a request; there is nobody here to whom an answer could be.
+// request answers a request. An answer can only be one to what the host has asked.
 func (t *turn) request(st *wire.Stanza, whom asked, u *user) {
 	if !st.IsRequest() {
+		if whom == ownAccount {
+			t.capsAnswered(st)
+		}
 		return
 	}
 	h := handlers[question{whom, stanza.IQType(st.Type), st.Payload().Name}]
@@ -74,7 +86,12 @@ func (t *turn) request(st *wire.Stanza, whom asked, u *user) {
 	before := len(t.told)
 	payload, err := h(t, st, u)
 	if err == nil { // the result comes first, then what follows from it
-		t.told = slices.Insert(t.told, before, told{t.session, st.Result(payload)})
+		t.told = slices.Insert(t.told, before, told{session: t.session, unit: st.Result(payload)})
+		return
+	}
+	var specific *pubsubError
+	if errors.As(err, &specific) {
+		t.reply(st.Error(specific.fault, specific.element()))
 		return
 	}
 	fault := wire.Fail(stanza.InternalServerError)

@@ -60,7 +60,8 @@ type Host struct {
 	mu     sync.Mutex
 	users  map[string]*user // by localpart
 	conns  map[*conn]struct{}
-	last   uint64 // sequence number of the newest kept message
+	known  map[string]interests // of clients, by their verified hash (XEP-0115)
+	last   uint64               // sequence number of the newest kept message
 	closed bool
 }
 
@@ -72,6 +73,9 @@ type user struct {
 	requests map[string]*request // to subscribe to the user, by bare JID
 	kept     keptMessages
 	vCard    []byte // nil: none
+
+	nodes     map[string]*node // by name
+	nodeBytes int              // of their items
 }
 
 var errClosed = errors.New("the host is closed")
@@ -95,6 +99,7 @@ func New(c Config) (*Host, error) {
 		now:    c.Now,
 		users:  make(map[string]*user),
 		conns:  make(map[*conn]struct{}),
+		known:  make(map[string]interests),
 	}
 	if c.Rooms != "" {
 		if h.roomsAt, err = jid.New("", c.Rooms, ""); err != nil {
@@ -138,6 +143,7 @@ func (h *Host) addUser(bare jid.JID) *user {
 		sessions: make(map[string]*session),
 		roster:   make(map[string]*contact),
 		requests: make(map[string]*request),
+		nodes:    make(map[string]*node),
 	}
 	h.users[bare.Localpart()] = u
 	return u

@@ -13,8 +13,10 @@ type Limits struct {
 	KeptMessages int           // of a user, that nobody has acknowledged; 1000
 	KeptBytes    int           // of these messages; 1048576
 	DirectedTo   int           // addresses that a session has sent presence to, rooms included; 200
-	Nodes        int           // that a user publishes at; 50
+	Nodes        int           // that a user publishes at; 200
+	NodeItems    int           // of a node; 256
 	ItemBytes    int           // of a vCard or of a published item; 131072
+	NodeBytes    int           // of all that a user has published; 786432, so that an answer with all of it passes a front
 	ResumeWithin time.Duration // the loss of a connection (XEP-0198); 5 min
 }
 
@@ -24,7 +26,8 @@ func (l Limits) withDefaults() Limits {
 		value int
 	}{
 		{&l.ElementBytes, 262144}, {&l.ElementDepth, 64}, {&l.QueueBytes, 1 << 20}, {&l.Sessions, 20}, {&l.RosterItems, 1000},
-		{&l.KeptMessages, 1000}, {&l.KeptBytes, 1 << 20}, {&l.DirectedTo, 200}, {&l.Nodes, 50}, {&l.ItemBytes, 131072},
+		{&l.KeptMessages, 1000}, {&l.KeptBytes, 1 << 20}, {&l.DirectedTo, 200}, {&l.Nodes, 200}, {&l.NodeItems, 256}, {&l.ItemBytes, 131072},
+		{&l.NodeBytes, 768 << 10},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

@@ -1,10 +1,12 @@
 package host
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +21,8 @@ const (
 	bucketRequests = "requests" // who asks: the stanza
 	bucketMessages = "messages" // number: time in µs and stanza
 	bucketVCards   = "vcards"   // the element
-	bucketNodes    = "nodes"    // name of the node: savedNode as JSON
+	bucketNodes    = "nodes"    // name of the node: nodeConfig as JSON
+	bucketItems    = "items"    // name of the node, NUL, id: number and payload
 )
 
 func pairKey(u *user, other jid.JID) string { return u.jid.Localpart() + "\x00" + other.String() }
@@ -37,6 +40,8 @@ func (h *Host) load() error {
 		{bucketRequests, loadRequest},
 		{bucketMessages, h.loadMessage},
 		{bucketVCards, loadVCard},
+		{bucketNodes, loadNode},
+		{bucketItems, loadItem},
 	} {
 		err := h.journal.Load(part.bucket, func(key string, value []byte) error {
 			local, rest, _ := strings.Cut(key, "\x00")
@@ -107,5 +112,27 @@ func loadVCard(u *user, rest string, value []byte) error {
 		return errDamaged
 	}
 	u.vCard = value
+	return nil
+}
+
+func loadNode(u *user, name string, value []byte) error {
+	n := &node{name: name}
+	u.nodes[name] = n
+	if json.Unmarshal(value, &n.config) != nil {
+		return errDamaged
+	}
+	return nil
+}
+
+func loadItem(u *user, rest string, value []byte) error {
+	name, id, ok := strings.Cut(rest, "\x00")
+	n := u.nodes[name]
+	if !ok || n == nil || len(value) < 8 {
+		return errDamaged
+	}
+	i := nodeItem{id: id, number: binary.BigEndian.Uint64(value), payload: value[8:]}
+	n.items = append(n.items, i)
+	slices.SortFunc(n.items, func(a, b nodeItem) int { return cmp.Compare(a.number, b.number) })
+	u.nodeBytes += i.size()
 	return nil
 }

@@ -64,6 +64,7 @@ func (t *turn) broadcast(st *wire.Stanza) {
 	if !received && s.receives() {
 		t.sendKept(s)
 	}
+	t.capsSaid(s, st, initial)
 }
 
 // leave makes a session unavailable to all that know it (RFC 6121 §4.5.2).

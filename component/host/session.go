@@ -24,6 +24,7 @@ type session struct {
 	interested bool               // in the roster (RFC 6121 §2.2)
 	carbons    bool               // wants copies (XEP-0280)
 	directed   map[string]jid.JID // addresses that were sent presence
+	caps       caps
 
 	managed *managed // nil without stream management
 	timer   *time.Timer

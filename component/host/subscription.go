@@ -96,6 +96,9 @@ func (t *turn) granted(u, other *user, unit []byte) {
 	for _, s := range other.available() {
 		t.inform(u, s.presence.Bytes(s.jid, u.jid))
 	}
+	for _, s := range u.available() {
+		t.showLast(s, other, s.caps.wants)
+	}
 }
 
 // unsubscribe ends the user's subscription to other, or the wish for one (RFC 6121

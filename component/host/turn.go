@@ -24,8 +24,9 @@ type turn struct {
 }
 
 type told struct {
-	session *session
-	unit    []byte
+	session  *session
+	unit     []byte
+	optional bool // left out if the session does not read what is there already
 }
 
 // turn runs f as the turn of c, which may be nil, and then tells what it has to
@@ -73,7 +74,11 @@ func (t *turn) awaitDisk(m journal.Mark) error {
 // tell is called with the lock held.
 func (t *turn) tell() {
 	for _, d := range t.told {
-		d.session.sendState(d.unit)
+		if d.optional {
+			d.session.send(item{unit: d.unit})
+		} else {
+			d.session.sendState(d.unit)
+		}
 	}
 }
 
@@ -98,8 +103,13 @@ func (t *turn) remove(bucket, key string) {
 // say sends unit to a session at the end of the turn.
 func (t *turn) say(to *session, unit []byte) {
 	if unit != nil {
-		t.told = append(t.told, told{to, unit})
+		t.told = append(t.told, told{session: to, unit: unit})
 	}
+}
+
+// offer is say for what a session can do without.
+func (t *turn) offer(to *session, unit []byte) {
+	t.told = append(t.told, told{session: to, unit: unit, optional: true})
 }
 
 // reply sends unit, which may be nil, to the session whose turn it is.

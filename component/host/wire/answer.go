@@ -21,20 +21,21 @@ func (s *Stanza) Result(payload []byte) []byte {
 
 // Error answers a stanza with an error on behalf of whom it was sent to. It is
 // nil where there is nothing to say: an error or a result is never answered with
-// an error (RFC 6120 §8.3.1).
-func (s *Stanza) Error(e stanza.Error) []byte {
+// an error (RFC 6120 §8.3.1). conditions are elements that say more in the terms of
+// an extension (§8.3.4).
+func (s *Stanza) Error(e stanza.Error, conditions ...[]byte) []byte {
 	if s.Type == string(stanza.ErrorIQ) || s.Name == IQ && s.Type == string(stanza.ResultIQ) {
 		return nil
 	}
-	return s.error(s.To, e)
+	return s.error(s.To, e, conditions...)
 }
 
 // Refuse is Error for a stanza that is not well-formed enough to have addresses:
 // the answer comes from the server itself.
 func (s *Stanza) Refuse(e stanza.Error) []byte { return s.error(jid.JID{}, e) }
 
-func (s *Stanza) error(from jid.JID, e stanza.Error) []byte {
-	return frame(s.Name, s.ID, from, s.From, string(stanza.ErrorIQ), Marshal(e))
+func (s *Stanza) error(from jid.JID, e stanza.Error, conditions ...[]byte) []byte {
+	return frame(s.Name, s.ID, from, s.From, string(stanza.ErrorIQ), Append(Marshal(e), conditions...))
 }
 
 // Fail is a stanza error of that condition, of the type that goes with it (RFC

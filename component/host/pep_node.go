@@ -1,0 +1,159 @@
+package host
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"slices"
+
+	"mellium.im/xmpp/stanza"
+
+	"xtokend/component/host/wire"
+	"xtokend/internal/element"
+)
+
+// maxNodeNameBytes bounds the name of a node and the id of an item, as keys in
+// the file; that of a JID's part.
+const maxNodeNameBytes = 1023
+
+// node is where a user publishes.
+type node struct {
+	name   string
+	config nodeConfig
+	items  []nodeItem // in the order in which they were published
+}
+
+// nodeItem is a published item that is kept.
+type nodeItem struct {
+	id      string
+	number  uint64 // in order, of the node
+	payload []byte // an element that stands alone
+}
+
+// size is what an item takes up in an answer.
+func (i *nodeItem) size() int {
+	return len("<item id=''></item>") + len(element.Escape(i.id)) + len(i.payload)
+}
+
+func (i *nodeItem) element(withPayload bool) []byte {
+	b := []byte("<item id='" + element.Escape(i.id) + "'>")
+	if withPayload {
+		b = append(b, i.payload...)
+	}
+	return append(b, "</item>"...)
+}
+
+// admits says whether other may read the node of u and hear of it (XEP-0060 §4.5).
+func (n *node) admits(u, other *user) bool {
+	switch n.config.Access {
+	case accessOpen:
+		return true
+	case accessPresence:
+		return u.isKnownTo(other)
+	}
+	return u == other
+}
+
+func (n *node) item(id string) int {
+	return slices.IndexFunc(n.items, func(i nodeItem) bool { return i.id == id })
+}
+
+// kept is how many items the node keeps.
+func (n *node) kept(l Limits) int {
+	switch {
+	case !n.config.Persist:
+		return 0
+	case n.config.MaxItems == 0:
+		return l.NodeItems
+	}
+	return n.config.MaxItems
+}
+
+// addNode makes a node for the user.
+func (t *turn) addNode(u *user, name string, c nodeConfig) (*node, error) {
+	switch {
+	case len(name) > maxNodeNameBytes:
+		return nil, wire.Fail(stanza.NotAcceptable)
+	case len(u.nodes) >= t.limits.Nodes:
+		return nil, pubsubFail(stanza.PolicyViolation, "max-nodes-exceeded")
+	}
+	n := &node{name: name}
+	u.nodes[name] = n
+	t.configure(u, n, c)
+	return n, nil
+}
+
+// configure sets the configuration of a node, and takes away the items that it
+// does not keep any more.
+func (t *turn) configure(u *user, n *node, c nodeConfig) {
+	n.config = c
+	value, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	t.put(bucketNodes, u.nodeKey(n), value)
+	t.removeItems(u, n, max(0, len(n.items)-n.kept(t.limits)))
+}
+
+// keepItem adds an item, instead of one of the same id and of those that are too
+// many. The payload must be no longer than Limits.ItemBytes.
+func (t *turn) keepItem(u *user, n *node, i nodeItem) error {
+	if len(i.id) > maxNodeNameBytes {
+		return wire.Fail(stanza.NotAcceptable)
+	}
+	most := n.kept(t.limits)
+	if most == 0 {
+		return nil
+	}
+	old := n.item(i.id)
+	left := u.nodeBytes + i.size()
+	excess := len(n.items) + 1 - most
+	if old >= 0 {
+		left -= n.items[old].size()
+		excess--
+	}
+	for k := 0; k < excess; k++ {
+		if k == old {
+			excess++ // it goes anyway
+		} else {
+			left -= n.items[k].size()
+		}
+	}
+	if left > t.limits.NodeBytes {
+		return wire.Fail(stanza.ResourceConstraint)
+	}
+	if len(n.items) > 0 {
+		i.number = n.items[len(n.items)-1].number + 1
+	}
+	t.put(bucketItems, u.itemKey(n, i.id), append(binary.BigEndian.AppendUint64(nil, i.number), i.payload...))
+	u.nodeBytes += i.size()
+	if old >= 0 {
+		u.nodeBytes -= n.items[old].size()
+		n.items = slices.Delete(n.items, old, old+1)
+	}
+	n.items = append(n.items, i)
+	t.removeItems(u, n, len(n.items)-most)
+	return nil
+}
+
+// removeItems takes the oldest items away; count may be negative.
+func (t *turn) removeItems(u *user, n *node, count int) {
+	for ; count > 0; count-- {
+		t.removeItem(u, n, 0)
+	}
+}
+
+func (t *turn) removeItem(u *user, n *node, i int) {
+	u.nodeBytes -= n.items[i].size()
+	t.remove(bucketItems, u.itemKey(n, n.items[i].id))
+	n.items = slices.Delete(n.items, i, i+1)
+}
+
+func (t *turn) removeNode(u *user, n *node) {
+	t.removeItems(u, n, len(n.items)) // before it, since the file never holds an item without its node
+	delete(u.nodes, n.name)
+	t.remove(bucketNodes, u.nodeKey(n))
+}
+
+func (u *user) nodeKey(n *node) string { return u.jid.Localpart() + "\x00" + n.name }
+
+func (u *user) itemKey(n *node, id string) string { return u.nodeKey(n) + "\x00" + id }
