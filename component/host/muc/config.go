@@ -5,7 +5,9 @@ import (
 	"strconv"
 )
 
-// config is what an owner may set (XEP-0045 §15.5.3).
+// config is what an owner may set (XEP-0045 §16.5.3). Its zero value, but for the
+// length of history, is that of a new room: one that is found by its name alone,
+// and gone with its last occupant.
 type config struct {
 	name, description string
 	public            bool // listed by the service
@@ -35,15 +37,24 @@ type setting struct {
 	set                   func(*config, string, Limits) bool
 }
 
+// settings are in the order of the form. The field for the length of history is
+// Prosody's; the registered one, muc#maxhistoryfetch, is about what a client may
+// fetch.
 var settings = []setting{
 	text("muc#roomconfig_roomname", "text-single", "Name", func(c *config) *string { return &c.name }),
 	text("muc#roomconfig_roomdesc", "text-single", "Description", func(c *config) *string { return &c.description }),
-	boolean("muc#roomconfig_publicroom", "Listed among the rooms of this service", func(c *config) *bool { return &c.public }),
-	boolean("muc#roomconfig_persistentroom", "Stays when everybody has left, until the server is restarted", func(c *config) *bool { return &c.persistent }),
-	boolean("muc#roomconfig_membersonly", "For members only", func(c *config) *bool { return &c.membersOnly }),
-	boolean("muc#roomconfig_allowinvites", "In a room for members only: members may invite others", func(c *config) *bool { return &c.membersInvite }),
-	boolean("muc#roomconfig_moderatedroom", "Moderated: who is no member may not speak unless allowed to", func(c *config) *bool { return &c.moderated }),
-	text("muc#roomconfig_roomsecret", "text-private", "Password; none if empty", func(c *config) *string { return &c.password }),
+	boolean("muc#roomconfig_publicroom", "Listed among the rooms of this service",
+		func(c *config) *bool { return &c.public }),
+	boolean("muc#roomconfig_persistentroom", "Stays when everybody has left, until the server is restarted",
+		func(c *config) *bool { return &c.persistent }),
+	boolean("muc#roomconfig_membersonly", "For members only",
+		func(c *config) *bool { return &c.membersOnly }),
+	boolean("muc#roomconfig_allowinvites", "In a room for members only: members may invite others",
+		func(c *config) *bool { return &c.membersInvite }),
+	boolean("muc#roomconfig_moderatedroom", "Moderated: who is no member may not speak unless allowed to",
+		func(c *config) *bool { return &c.moderated }),
+	text("muc#roomconfig_roomsecret", "text-private", "Password; none if empty",
+		func(c *config) *string { return &c.password }),
 	{
 		variable: "muc#roomconfig_whois", kind: "list-single", label: "Who sees the addresses (JIDs) of occupants",
 		options: []string{"moderators", "anyone"},
@@ -53,7 +64,8 @@ var settings = []setting{
 			return c.nonAnonymous || value == whois[false]
 		},
 	},
-	boolean("muc#roomconfig_changesubject", "Everybody who may speak may change the subject", func(c *config) *bool { return &c.changeSubject }),
+	boolean("muc#roomconfig_changesubject", "Everybody who may speak may change the subject",
+		func(c *config) *bool { return &c.changeSubject }),
 	{
 		variable: "muc#roomconfig_historylength", kind: "text-single", label: "Messages that are kept for those who come later",
 		get: func(c *config) string { return strconv.Itoa(c.historyLength) },

@@ -80,15 +80,16 @@ func (s *Service) discover(st *wire.Stanza) ([]byte, *stanza.Error) {
 	return nil, fail(stanza.ServiceUnavailable, "")
 }
 
-// listRooms answers with the public rooms, or with a part of them.
+// listRooms answers with the public rooms, or with a part of them: a list of all
+// could be longer than an element may be (XEP-0059 §2).
 func (s *Service) listRooms(st *wire.Stanza) ([]byte, *stanza.Error) {
 	public := slices.Collect(maps.Values(s.rooms))
 	public = slices.DeleteFunc(public, func(r *room) bool { return !r.config.public || r.locked })
 	slices.SortFunc(public, func(a, b *room) int { return cmp.Compare(a.jid.String(), b.jid.String()) })
 	limit, begin := s.limits.Listed, 0
 	wants, asked := st.Payload().Child(nsResultSet, "set")
-	if max, ok := wants.Child(nsResultSet, "max"); ok {
-		n, err := strconv.ParseUint(max.Text, 10, 31)
+	if most, ok := wants.Child(nsResultSet, "max"); ok {
+		n, err := strconv.ParseUint(most.Text, 10, 31)
 		if err != nil {
 			return nil, fail(stanza.BadRequest, "")
 		}
@@ -170,13 +171,16 @@ func (r *room) info(st *wire.Stanza) ([]byte, *stanza.Error) {
 		}
 		q.Features = append(q.Features, feature{name})
 	}
+	result := func(variable, kind, label, value string) field {
+		return field{Var: variable, Type: kind, Label: label, Values: []string{value}}
+	}
 	q.Form = &form{Type: "result", Fields: []field{
 		formType(nsRoomInfo),
-		{Var: "muc#roominfo_description", Type: "text-single", Label: "Description", Values: []string{c.description}},
-		{Var: "muc#roominfo_occupants", Type: "text-single", Label: "Occupants", Values: []string{strconv.Itoa(len(r.occupants))}},
-		{Var: "muc#roomconfig_roomname", Type: "text-single", Label: "Name", Values: []string{c.name}},
-		{Var: "muc#roomconfig_changesubject", Type: "boolean", Label: "Everybody may change the subject", Values: []string{bit(c.changeSubject)}},
-		{Var: "muc#roomconfig_allowinvites", Type: "boolean", Label: "Occupants may invite others", Values: []string{bit(!c.membersOnly || c.membersInvite)}},
+		result("muc#roominfo_description", "text-single", "Description", c.description),
+		result("muc#roominfo_occupants", "text-single", "Occupants", strconv.Itoa(len(r.occupants))),
+		result("muc#roomconfig_roomname", "text-single", "Name", c.name),
+		result("muc#roomconfig_changesubject", "boolean", "Everybody may change the subject", bit(c.changeSubject)),
+		result("muc#roomconfig_allowinvites", "boolean", "Occupants may invite others", bit(!c.membersOnly || c.membersInvite)),
 	}}
 	return wire.Marshal(&q), nil
 }

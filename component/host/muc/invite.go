@@ -74,6 +74,8 @@ func (r *room) invite(st *wire.Stanza, list []element.Element) *stanza.Error {
 	return nil
 }
 
+// inviteOne invites one user. Who may not see JIDs in the room is not shown the
+// inviter's.
 func (r *room) inviteOne(st *wire.Stanza, from *occupant, to jid.JID, e element.Element) *stanza.Error {
 	joins := r.config.membersOnly && r.affiliation(to) == affiliationNone
 	if joins && len(r.affiliations) >= r.service.limits.Affiliations {

@@ -14,7 +14,7 @@ type Limits struct {
 	NickBytes       int // of a nick; 128
 	SubjectBytes    int // of a subject; 4096
 	TextBytes       int // of a name, description or password of a room; 1024
-	Items           int // in one request to an admin's or an inviter's room; 50
+	Items           int // changes or invitations in one stanza; 50
 	Listed          int // rooms in one answer of the service's list; 100
 }
 

@@ -32,7 +32,7 @@ const (
 	nsPubSub      = "http://jabber.org/protocol/pubsub"
 )
 
-// Status codes (XEP-0045 §15.6.2).
+// Status codes (XEP-0045 §16.6.2).
 const (
 	statusNonAnonymous = 100 // all occupants see everybody's JID
 	statusConfigured   = 104

@@ -16,7 +16,8 @@ type occupant struct {
 	role role
 	// sessions are those of the user that are in the room. The last one has sent
 	// presence last: others see that presence, and it gets what is for one
-	// session alone.
+	// session alone. Of a client that has come back under the same nick, the one
+	// before may be dead for minutes before anybody knows.
 	sessions []*session
 }
 
@@ -100,7 +101,8 @@ func (r *room) x(o *occupant, n news, jids bool, codes ...int) []byte {
 }
 
 // tell tells everybody in the room of o, and then own, which are sessions of his
-// that may have left already.
+// that may have left already. A user is shown his own JIDs, whatever his role and
+// nick.
 func (r *room) tell(o *occupant, own []*session, n news) {
 	id := r.occupantID(o.user)
 	open, anonymous := r.x(o, n, true), r.x(o, n, false)

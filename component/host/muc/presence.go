@@ -43,7 +43,7 @@ func (r *room) available(x *session, st *wire.Stanza) {
 		r.service.refuse(st, *fault)
 		return
 	}
-	if joins {
+	if joins { // in the order of a first join (§7.1)
 		r.tellOthers(x)
 	}
 	if renames {
@@ -57,7 +57,8 @@ func (r *room) available(x *session, st *wire.Stanza) {
 	}
 }
 
-// gone is the error for a client that takes itself for an occupant.
+// gone is the error for a client that takes itself for an occupant. It is not
+// let in: it would not know of the others (XEP-0045 §7.2.18).
 func gone() *stanza.Error { return fail(stanza.ItemNotFound, "You are not in this room.") }
 
 // unfitFor is unfit for who is in the room already.
@@ -148,7 +149,7 @@ func isFatal(st *wire.Stanza) bool {
 	return true
 }
 
-// fatal are the errors that mean that a session is gone (XEP-0045 §18.1.3), and
+// fatal are the errors that mean that a session is gone (XEP-0045 §18.1.2), and
 // those that the room can do nothing about.
 var fatal = map[stanza.Condition]bool{
 	stanza.Gone: true, stanza.InternalServerError: true, stanza.ItemNotFound: true, stanza.JIDMalformed: true,
