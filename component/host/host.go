@@ -18,9 +18,11 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
 
 	"xtokend/component/host/journal"
 	"xtokend/component/host/muc"
+	"xtokend/component/host/wire"
 	"xtokend/component/upstream"
 	"xtokend/sasl"
 )
@@ -105,7 +107,7 @@ func New(c Config) (*Host, error) {
 		if h.roomsAt, err = jid.New("", c.Rooms, ""); err != nil {
 			return nil, fmt.Errorf("%q is not the name of a domain: %w", c.Rooms, err)
 		}
-		h.rooms = muc.New(muc.Config{Domain: h.roomsAt, Now: c.Now, Deliver: h.deliverFromRoom})
+		h.rooms = muc.New(muc.Config{Domain: h.roomsAt, Now: c.Now, Deliver: h.deliverFromRoom, Query: h.queryOccupant})
 	}
 	if h.journal, err = journal.Open(c.Path, journal.Options{Log: c.Log}); err != nil {
 		return nil, err
@@ -189,4 +191,17 @@ func (h *Host) deliverFromRoom(to jid.JID, unit []byte) (taken bool) {
 		}
 	})
 	return taken
+}
+
+// queryOccupant answers what one occupant of a room asks about another: the vCard,
+// which anybody may see.
+func (h *Host) queryOccupant(bare jid.JID, request *wire.Stanza) (payload []byte, err error) {
+	err = wire.Fail(stanza.ServiceUnavailable)
+	h.turn(nil, func(t *turn) {
+		if request.Type == string(stanza.GetIQ) && request.Payload().Name == vCardName {
+			u, _ := t.local(bare)
+			payload, err = getVCard(t, request, u)
+		}
+	})
+	return payload, err
 }

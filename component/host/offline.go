@@ -37,7 +37,7 @@ func (t *turn) keep(u *user, unit []byte) *message {
 		return nil
 	}
 	t.last++
-	m := &message{user: u, number: t.last, stamp: t.now(), unit: unit}
+	m := &message{user: u, number: t.last, stamp: t.now().Truncate(time.Millisecond), unit: unit}
 	k.list = append(k.list, m)
 	k.bytes += len(unit)
 	return m
