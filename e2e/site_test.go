@@ -44,7 +44,7 @@ const (
 	builtInHost  upstream = "host"    // inside xtokend
 )
 
-var upstreams = []upstream{stockProsody}
+var upstreams = []upstream{stockProsody, builtInHost}
 
 // site is an installation: xtokend with what serves its users, and an issuer of
 // tokens. When the test ends no log of xtokend may hold a secret or a token.
