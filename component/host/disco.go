@@ -73,7 +73,7 @@ func accountItems(t *turn, st *wire.Stanza, u *user) ([]byte, error) {
 		return wire.Marshal(answer), nil
 	}
 	for _, n := range u.nodes {
-		if n.admits(u, t.session.user) {
+		if n.admits(u, t.asker()) {
 			answer.Items = append(answer.Items, disco.Item{JID: address, Node: n.name, Name: n.config.Title})
 		}
 	}
@@ -83,7 +83,7 @@ func accountItems(t *turn, st *wire.Stanza, u *user) ([]byte, error) {
 
 // accountNode is the node that a request names, nil if it names none.
 func accountNode(t *turn, st *wire.Stanza, u *user) (*node, error) {
-	if !u.isKnownTo(t.session.user) {
+	if !u.isKnownTo(t.asker()) {
 		return nil, wire.Fail(stanza.ServiceUnavailable)
 	}
 	name := st.Payload().AttrValue("node")
@@ -91,14 +91,14 @@ func accountNode(t *turn, st *wire.Stanza, u *user) (*node, error) {
 		return nil, nil
 	}
 	n := u.nodes[name]
-	if n == nil || !n.admits(u, t.session.user) {
+	if n == nil || !n.admits(u, t.asker()) {
 		return nil, wire.Fail(stanza.ItemNotFound)
 	}
 	return n, nil
 }
 
-// isKnownTo says whether other is the user, or sees the user's presence. u may be
-// nil: nobody.
+// isKnownTo says whether other is the user, or sees the user's presence. Both may
+// be nil: nobody, and anybody.
 func (u *user) isKnownTo(other *user) bool {
-	return u != nil && (u == other || u.isSeenBy(other))
+	return u != nil && other != nil && (u == other || u.isSeenBy(other))
 }

@@ -99,5 +99,13 @@ func (t *turn) request(st *wire.Stanza, whom asked, u *user) {
 	t.reply(st.Error(fault))
 }
 
+// asker is whose request it is; nil for one who is to learn no more than anybody.
+func (t *turn) asker() *user {
+	if t.session == nil {
+		return nil
+	}
+	return t.session.user
+}
+
 // startSession is what clients of RFC 3921 §3 ask for; there is nothing to do.
 func startSession(*turn, *wire.Stanza, *user) ([]byte, error) { return nil, nil }

@@ -193,14 +193,15 @@ func (h *Host) deliverFromRoom(to jid.JID, unit []byte) (taken bool) {
 	return taken
 }
 
-// queryOccupant answers what one occupant of a room asks about another: the vCard,
-// which anybody may see.
+// queryOccupant answers what one occupant of a room asks about another. It is what
+// anybody would be told: more, since the asker is a contact, would tell who the
+// occupant is.
 func (h *Host) queryOccupant(bare jid.JID, request *wire.Stanza) (payload []byte, err error) {
 	err = wire.Fail(stanza.ServiceUnavailable)
 	h.turn(nil, func(t *turn) {
-		if request.Type == string(stanza.GetIQ) && request.Payload().Name == vCardName {
-			u, _ := t.local(bare)
-			payload, err = getVCard(t, request, u)
+		u, _ := t.local(bare)
+		if answer := handlers[question{otherAccount, stanza.IQType(request.Type), request.Payload().Name}]; answer != nil {
+			payload, err = answer(t, request, u)
 		}
 	})
 	return payload, err

@@ -38,6 +38,7 @@ var accountFeatures = disco.Features(disco.NSInfo, disco.NSItems, nsPubsub,
 type eventing struct {
 	stanza *wire.Stanza
 	owner  *user
+	asker  *user           // see turn.asker
 	action element.Element // what is asked for, the first child of the payload
 	name   string          // of the node; may be empty
 }
@@ -80,7 +81,7 @@ func personalEventing(t *turn, st *wire.Stanza, u *user) ([]byte, error) {
 	if len(payload.Children) == 0 {
 		return nil, wire.Fail(stanza.BadRequest)
 	}
-	e := &eventing{stanza: st, owner: u, action: payload.Children[0]}
+	e := &eventing{stanza: st, owner: u, asker: t.asker(), action: payload.Children[0]}
 	e.name = e.action.AttrValue("node")
 	act := eventingActions[stanza.IQType(st.Type)][e.action.Name]
 	switch feature := unsupported[e.action.Name.Local]; {
@@ -88,25 +89,25 @@ func personalEventing(t *turn, st *wire.Stanza, u *user) ([]byte, error) {
 		return nil, &pubsubError{fault: wire.Fail(stanza.FeatureNotImplemented), condition: "unsupported", feature: feature}
 	case act == nil:
 		return nil, wire.Fail(stanza.FeatureNotImplemented)
-	case u != t.session.user && e.action.Name.Local != "items":
+	case e.asker != u && e.action.Name.Local != "items":
 		return nil, wire.Fail(stanza.Forbidden)
 	}
 	return act(t, e)
 }
 
 // node is the one asked for, if whoever asks may read it (XEP-0060 §6.5.9).
-func (e *eventing) node(t *turn) (*node, error) {
+func (e *eventing) node() (*node, error) {
 	if e.name == "" {
 		return nil, pubsubFail(stanza.BadRequest, "nodeid-required")
 	}
-	who, n := t.session.user, e.owner.nodes[e.name]
+	n := e.owner.nodes[e.name]
 	switch {
-	case n == nil && e.owner.isKnownTo(who):
+	case n == nil && e.owner.isKnownTo(e.asker):
 		return nil, wire.Fail(stanza.ItemNotFound)
-	case n == nil, n.config.Access == accessPresence && !n.admits(e.owner, who):
+	case n == nil, n.config.Access == accessPresence && !n.admits(e.owner, e.asker):
 		// A stranger does not learn whether there is such a node.
 		return nil, pubsubFail(stanza.NotAuthorized, "presence-subscription-required")
-	case !n.admits(e.owner, who):
+	case !n.admits(e.owner, e.asker):
 		return nil, pubsubFail(stanza.NotAllowed, "closed-node")
 	}
 	return n, nil
@@ -122,6 +123,8 @@ type pubsubError struct {
 func pubsubFail(c stanza.Condition, condition string) error {
 	return &pubsubError{fault: wire.Fail(c), condition: condition}
 }
+
+func (e *pubsubError) Unwrap() error { return e.fault }
 
 func (e *pubsubError) Error() string { return string(e.fault.Condition) + ": " + e.condition }
 

@@ -114,8 +114,8 @@ func (c nodeConfig) with(submitted map[string]string, l Limits) (nodeConfig, err
 }
 
 // getNodeConfig answers XEP-0060 §8.2.1.
-func getNodeConfig(t *turn, e *eventing) ([]byte, error) {
-	n, err := e.node(t)
+func getNodeConfig(_ *turn, e *eventing) ([]byte, error) {
+	n, err := e.node()
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (c nodeConfig) form() string {
 
 // setNodeConfig answers XEP-0060 §8.2.4.
 func setNodeConfig(t *turn, e *eventing) ([]byte, error) {
-	n, err := e.node(t)
+	n, err := e.node()
 	if err != nil {
 		return nil, err
 	}

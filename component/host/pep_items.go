@@ -12,8 +12,8 @@ import (
 
 // getItems answers XEP-0060 §6.5: with the items of these ids, with the newest,
 // or with all, the oldest first.
-func getItems(t *turn, e *eventing) ([]byte, error) {
-	n, err := e.node(t)
+func getItems(_ *turn, e *eventing) ([]byte, error) {
+	n, err := e.node()
 	if err != nil {
 		return nil, err
 	}

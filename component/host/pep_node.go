@@ -42,7 +42,8 @@ func (i *nodeItem) element(withPayload bool) []byte {
 	return append(b, "</item>"...)
 }
 
-// admits says whether other may read the node of u and hear of it (XEP-0060 §4.5).
+// admits says whether other may read the node of u and hear of it (XEP-0060 §4.5);
+// other may be nil: anybody.
 func (n *node) admits(u, other *user) bool {
 	switch n.config.Access {
 	case accessOpen:

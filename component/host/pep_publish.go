@@ -83,7 +83,7 @@ func (e *eventing) nodeToPublishAt(t *turn) (*node, error) {
 
 // retract answers XEP-0060 §7.2.
 func retract(t *turn, e *eventing) ([]byte, error) {
-	n, err := e.node(t)
+	n, err := e.node()
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func retract(t *turn, e *eventing) ([]byte, error) {
 
 // purge answers XEP-0060 §8.5.
 func purge(t *turn, e *eventing) ([]byte, error) {
-	n, err := e.node(t)
+	n, err := e.node()
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func purge(t *turn, e *eventing) ([]byte, error) {
 
 // deleteNode answers XEP-0060 §8.4.
 func deleteNode(t *turn, e *eventing) ([]byte, error) {
-	n, err := e.node(t)
+	n, err := e.node()
 	if err != nil {
 		return nil, err
 	}

@@ -291,6 +291,36 @@ func TestWhoMayRead(t *testing.T) {
 	bob.wantFault("item-not-found")
 }
 
+// Somebody in a room may be asked about, but does not give away that the asker
+// knows him.
+func TestOccupantsAreAskedAbout(t *testing.T) {
+	h := newHost(t, host.Config{Rooms: rooms})
+	alice, bob := online(t, h, "alice/a"), online(t, h, "bob/b")
+	befriend(alice, bob)
+	alice.send("<iq type='set' id='1'><vCard xmlns='vcard-temp'><FN>Alice</FN></vCard></iq>")
+	alice.expect(done)
+	for _, access := range []string{"open", "presence"} {
+		alice.publish("urn:"+access, "a", "one", "access_model="+access)
+		alice.published("urn:"+access, "a")
+	}
+	alice.enter("room", "A")
+	alice.send("<iq type='set' id='1' to='room@rooms.example.org'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>")
+	alice.expect("<iq type='result' id='1' from='room@rooms.example.org' …/>")
+	bob.enter("room", "B")
+	ask := func(request string) {
+		bob.send("<iq type='get' id='1' to='room@rooms.example.org/A'>" + request + "</iq>")
+	}
+	const pubsubGet = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:%s'/></pubsub>"
+	ask("<vCard xmlns='vcard-temp'/>")
+	bob.expect("<iq type='result' id='1' from='room@rooms.example.org/A' …><vCard xmlns='vcard-temp'><FN>Alice</FN></vCard></iq>")
+	ask(fmt.Sprintf(pubsubGet, "open"))
+	bob.expect("<iq type='result' id='1' from='room@rooms.example.org/A' …>…<note xmlns='urn:note'>one</note>…</iq>")
+	for _, node := range []string{"presence", "none"} {
+		ask(fmt.Sprintf(pubsubGet, node))
+		bob.wantFault("not-authorized")
+	}
+}
+
 func TestRequestsThatAreRefused(t *testing.T) {
 	for _, tc := range []struct{ name, payload, want string }{
 		{"nothing", "", "bad-request"},
