@@ -149,7 +149,8 @@ func setNodeConfig(t *turn, e *eventing) ([]byte, error) {
 	if x.AttrValue("type") == form.Cancelled {
 		return nil, nil
 	}
-	c, err := n.config.with(form.Values(x), t.limits)
+	_, values := form.Values(x)
+	c, err := n.config.with(values, t.limits)
 	if err == nil {
 		t.configure(e.owner, n, c)
 	}
@@ -163,8 +164,9 @@ func createNode(t *turn, e *eventing) ([]byte, error) {
 	}
 	c := defaultNodeConfig()
 	if x, ok := formIn(e.stanza.Payload(), "configure"); ok {
+		_, values := form.Values(x)
 		var err error
-		if c, err = c.with(form.Values(x), t.limits); err != nil {
+		if c, err = c.with(values, t.limits); err != nil {
 			return nil, err
 		}
 	}

@@ -65,7 +65,7 @@ func (e *eventing) item(t *turn) (nodeItem, error) {
 func (e *eventing) nodeToPublishAt(t *turn) (*node, error) {
 	var options map[string]string
 	if x, ok := formIn(e.stanza.Payload(), "publish-options"); ok {
-		options = form.Values(x)
+		_, options = form.Values(x)
 	}
 	n := e.owner.nodes[e.name]
 	if n == nil {

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"component/host/disco":   {"component/host/form"},
 	"component/host/form":    {"internal/element"},
 	"component/host/journal": {"internal/boltfile"},
-	"component/host/muc":     {"component/host/wire", "internal/element"},
+	"component/host/muc":     {"component/host/disco", "component/host/form", "component/host/wire", "internal/element"},
 	"component/host/wire":    {"internal/element", "internal/framing", "internal/xmlsplit"},
 	"component/web":          {"component", "internal/bosh", "internal/element", "internal/framing", "internal/xmlsplit"},
 	"cmd/xtokend":            {"auth/...", "sasl", "component/...", "cmd/xtokend/..."},

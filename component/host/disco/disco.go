@@ -50,6 +50,7 @@ type Items struct {
 	XMLName xml.Name `xml:"http://jabber.org/protocol/disco#items query"`
 	Node    string   `xml:"node,attr,omitempty"`
 	Items   []Item   `xml:"item"`
+	Set     *Set     // nil: these are all
 }
 
 // Item is an address, or a node there. Name and node may be empty.
@@ -57,4 +58,18 @@ type Item struct {
 	JID  string `xml:"jid,attr"`
 	Name string `xml:"name,attr,omitempty"`
 	Node string `xml:"node,attr,omitempty"`
+}
+
+// Set says which part of a list the items are (XEP-0059 §2).
+type Set struct {
+	XMLName xml.Name `xml:"http://jabber.org/protocol/rsm set"`
+	First   *First   `xml:"first"` // nil: there are none
+	Last    string   `xml:"last,omitempty"`
+	Count   int      `xml:"count"` // of the whole list
+}
+
+// First is the first item of a part, and its place in the list.
+type First struct {
+	Index int    `xml:"index,attr"`
+	Item  string `xml:",chardata"`
 }

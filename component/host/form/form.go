@@ -20,16 +20,18 @@ const (
 
 // The types of a field.
 const (
-	Hidden     = "hidden"
-	Boolean    = "boolean"
-	TextSingle = "text-single"
-	ListSingle = "list-single"
+	Hidden      = "hidden"
+	Boolean     = "boolean"
+	TextSingle  = "text-single"
+	TextPrivate = "text-private"
+	ListSingle  = "list-single"
 )
 
 // Form is a form that is sent. It is to be marshalled.
 type Form struct {
 	XMLName xml.Name `xml:"jabber:x:data x"`
 	Type    string   `xml:"type,attr"` // ToFill or Result
+	Title   string   `xml:"title,omitempty"`
 	Fields  []Field  `xml:"field"`
 }
 
@@ -47,23 +49,27 @@ type Option struct {
 	Value string `xml:"value"`
 }
 
+const typeField = "FORM_TYPE"
+
 // TypeField says what a form is for (XEP-0068).
 func TypeField(ns string) Field {
-	return Field{Var: "FORM_TYPE", Type: Hidden, Values: []string{ns}}
+	return Field{Var: typeField, Type: Hidden, Values: []string{ns}}
 }
 
 // Values returns the first value of each field of x, a form that somebody has
-// submitted, by the field's name; "" for a field without a value. What says what
-// the form is for is left out.
-func Values(x element.Element) map[string]string {
-	values := make(map[string]string)
+// submitted, by the field's name; "" for a field without a value. kind is what the
+// form is for (XEP-0068), which is not among the values; "" if it does not say.
+func Values(x element.Element) (kind string, values map[string]string) {
+	values = make(map[string]string)
 	for _, c := range x.Children {
 		name := c.AttrValue("var")
-		if c.Name != (xml.Name{Space: NS, Local: "field"}) || name == "" || name == "FORM_TYPE" {
+		if c.Name != (xml.Name{Space: NS, Local: "field"}) || name == "" {
 			continue
 		}
 		value, _ := c.Child(NS, "value")
 		values[name] = value.Text
 	}
-	return values
+	kind = values[typeField]
+	delete(values, typeField)
+	return kind, values
 }

@@ -23,17 +23,20 @@ func (s Setting[C]) Field(c *C) Field {
 func Switch[C any](variable, label string, at func(*C) *bool) Setting[C] {
 	return Setting[C]{
 		Var: variable, Type: Boolean, Label: label,
-		Get: func(c *C) string {
-			if *at(c) {
-				return "1"
-			}
-			return "0"
-		},
+		Get: func(c *C) string { return Bit(*at(c)) },
 		Set: func(c *C, value string) bool {
 			*at(c) = value == "1" || value == "true"
 			return *at(c) || value == "0" || value == "false"
 		},
 	}
+}
+
+// Bit is the value of a Boolean.
+func Bit(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
 }
 
 // Text is a setting of at most that many bytes.

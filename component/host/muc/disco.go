@@ -9,70 +9,22 @@ import (
 
 	"mellium.im/xmpp/stanza"
 
+	"xtokend/component/host/disco"
+	"xtokend/component/host/form"
 	"xtokend/component/host/wire"
 )
-
-type infoQuery struct {
-	XMLName    xml.Name   `xml:"http://jabber.org/protocol/disco#info query"`
-	Node       string     `xml:"node,attr,omitempty"`
-	Identities []identity `xml:"identity"`
-	Features   []feature  `xml:"feature"`
-	Form       *form
-}
-
-type identity struct {
-	Category string `xml:"category,attr"`
-	Type     string `xml:"type,attr"`
-	Name     string `xml:"name,attr,omitempty"`
-}
-
-type feature struct {
-	Var string `xml:"var,attr"`
-}
-
-type itemsQuery struct {
-	XMLName xml.Name    `xml:"http://jabber.org/protocol/disco#items query"`
-	Items   []discoItem `xml:"item"`
-	Set     *resultSet
-}
-
-type discoItem struct {
-	JID  string `xml:"jid,attr"`
-	Name string `xml:"name,attr,omitempty"`
-}
-
-// resultSet is a part of a list (XEP-0059).
-type resultSet struct {
-	XMLName xml.Name `xml:"http://jabber.org/protocol/rsm set"`
-	First   *first   `xml:"first"`
-	Last    string   `xml:"last,omitempty"`
-	Count   int      `xml:"count"`
-}
-
-type first struct {
-	Index int    `xml:"index,attr"`
-	JID   string `xml:",chardata"`
-}
-
-func features(list ...string) []feature {
-	var f []feature
-	for _, v := range list {
-		f = append(f, feature{v})
-	}
-	return f
-}
 
 // discover answers for the service (XEP-0045 §6.2, §6.3).
 func (s *Service) discover(st *wire.Stanza) ([]byte, *stanza.Error) {
 	q := st.Payload()
 	get := st.Type == string(stanza.GetIQ) && st.To.Resourcepart() == "" && q.AttrValue("node") == ""
 	switch {
-	case get && q.Name == (xml.Name{Space: nsInfo, Local: "query"}):
-		return wire.Marshal(&infoQuery{
-			Identities: []identity{{"conference", "text", "Rooms"}},
-			Features:   features(nsInfo, nsItems, nsMUC, nsStableID, nsSelfPing, nsOccupantID, nsPing, nsResultSet),
+	case get && q.Name == (xml.Name{Space: disco.NSInfo, Local: "query"}):
+		return wire.Marshal(&disco.Info{
+			Identities: []disco.Identity{{Category: "conference", Type: "text", Name: "Rooms"}},
+			Features:   disco.Features(disco.NSInfo, disco.NSItems, nsMUC, nsStableID, nsSelfPing, nsOccupantID, nsPing, nsResultSet),
 		}), nil
-	case get && q.Name == (xml.Name{Space: nsItems, Local: "query"}):
+	case get && q.Name == (xml.Name{Space: disco.NSItems, Local: "query"}):
 		return s.listRooms(st)
 	case get && q.Name == (xml.Name{Space: nsPing, Local: "ping"}):
 		return nil, nil
@@ -102,14 +54,14 @@ func (s *Service) listRooms(st *wire.Stanza) ([]byte, *stanza.Error) {
 	}
 	page := public[begin:]
 	page = page[:min(limit, len(page))]
-	var q itemsQuery
+	var q disco.Items
 	for _, r := range page {
-		q.Items = append(q.Items, discoItem{r.jid.String(), r.config.name})
+		q.Items = append(q.Items, disco.Item{JID: r.jid.String(), Name: r.config.name})
 	}
 	if asked || len(page) < len(public) {
-		q.Set = &resultSet{Count: len(public)}
+		q.Set = &disco.Set{Count: len(public)}
 		if n := len(q.Items); n > 0 {
-			q.Set.First = &first{begin, q.Items[0].JID}
+			q.Set.First = &disco.First{Index: begin, Item: q.Items[0].JID}
 			q.Set.Last = q.Items[n-1].JID
 		}
 	}
@@ -125,11 +77,11 @@ func (r *room) request(st *wire.Stanza) {
 		r.admin(st)
 	case q.Name == (xml.Name{Space: nsOwner, Local: "query"}):
 		r.owner(st)
-	case get && q.Name == (xml.Name{Space: nsInfo, Local: "query"}):
+	case get && q.Name == (xml.Name{Space: disco.NSInfo, Local: "query"}):
 		r.service.answer(st, r.info)
-	case get && q.Name == (xml.Name{Space: nsItems, Local: "query"}):
+	case get && q.Name == (xml.Name{Space: disco.NSItems, Local: "query"}):
 		r.service.answer(st, func(*wire.Stanza) ([]byte, *stanza.Error) {
-			return wire.Marshal(&itemsQuery{}), nil // who is in a room is for those in it (XEP-0045 §6.5)
+			return wire.Marshal(&disco.Items{}), nil // who is in a room is for those in it (XEP-0045 §6.5)
 		})
 	default:
 		r.service.refuse(st, wire.Fail(stanza.ServiceUnavailable))
@@ -145,14 +97,14 @@ func (r *room) info(st *wire.Stanza) ([]byte, *stanza.Error) {
 	switch node := st.Payload().AttrValue("node"); node {
 	case "":
 	case nodeReservedNick:
-		return wire.Marshal(&infoQuery{Node: node}), nil
+		return wire.Marshal(&disco.Info{Node: node}), nil
 	default:
 		return nil, fail(stanza.ItemNotFound, "")
 	}
 	c := r.config
-	q := infoQuery{
-		Identities: []identity{{"conference", "text", c.name}},
-		Features:   features(nsInfo, nsItems, nsMUC, nsStableID, nsSelfPing, nsOccupantID, nsStanzaID),
+	q := disco.Info{
+		Identities: []disco.Identity{{Category: "conference", Type: "text", Name: c.name}},
+		Features:   disco.Features(disco.NSInfo, disco.NSItems, nsMUC, nsStableID, nsSelfPing, nsOccupantID, nsStanzaID),
 	}
 	for _, f := range []struct {
 		is      bool
@@ -169,18 +121,18 @@ func (r *room) info(st *wire.Stanza) ([]byte, *stanza.Error) {
 		if f.is {
 			name = f.yes
 		}
-		q.Features = append(q.Features, feature{name})
+		q.Features = append(q.Features, disco.Feature{Var: name})
 	}
-	result := func(variable, kind, label, value string) field {
-		return field{Var: variable, Type: kind, Label: label, Values: []string{value}}
+	result := func(variable, kind, label, value string) form.Field {
+		return form.Field{Var: variable, Type: kind, Label: label, Values: []string{value}}
 	}
-	q.Form = &form{Type: "result", Fields: []field{
-		formType(nsRoomInfo),
-		result("muc#roominfo_description", "text-single", "Description", c.description),
-		result("muc#roominfo_occupants", "text-single", "Occupants", strconv.Itoa(len(r.occupants))),
-		result("muc#roomconfig_roomname", "text-single", "Name", c.name),
-		result("muc#roomconfig_changesubject", "boolean", "Everybody may change the subject", bit(c.changeSubject)),
-		result("muc#roomconfig_allowinvites", "boolean", "Occupants may invite others", bit(!c.membersOnly || c.membersInvite)),
+	q.Form = &form.Form{Type: form.Result, Fields: []form.Field{
+		form.TypeField(nsRoomInfo),
+		result("muc#roominfo_description", form.TextSingle, "Description", c.description),
+		result("muc#roominfo_occupants", form.TextSingle, "Occupants", strconv.Itoa(len(r.occupants))),
+		result("muc#roomconfig_roomname", form.TextSingle, "Name", c.name),
+		result("muc#roomconfig_changesubject", form.Boolean, "Everybody may change the subject", form.Bit(c.changeSubject)),
+		result("muc#roomconfig_allowinvites", form.Boolean, "Occupants may invite others", form.Bit(!c.membersOnly || c.membersInvite)),
 	}}
 	return wire.Marshal(&q), nil
 }

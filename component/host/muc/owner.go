@@ -7,13 +7,14 @@ import (
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 
+	"xtokend/component/host/form"
 	"xtokend/component/host/wire"
 	"xtokend/internal/element"
 )
 
 type ownerQuery struct {
 	XMLName xml.Name `xml:"http://jabber.org/protocol/muc#owner query"`
-	Form    *form
+	Form    *form.Form
 }
 
 // owner handles what owners ask of a room (XEP-0045 §10).
@@ -30,14 +31,14 @@ func (r *room) owner(st *wire.Stanza) {
 		if destroy, ok := query.Child(nsOwner, "destroy"); ok {
 			return nil, r.destroyFor(destroy)
 		}
-		x, ok := query.Child(nsForm, "x")
+		x, ok := query.Child(form.NS, "x")
 		switch {
-		case ok && x.AttrValue("type") == "cancel":
+		case ok && x.AttrValue("type") == form.Cancelled:
 			if r.locked {
 				r.destroy(venue{}) // XEP-0045 §10.1.3
 			}
 			return nil, nil
-		case ok && x.AttrValue("type") == "submit":
+		case ok && x.AttrValue("type") == form.Submitted:
 			return nil, r.configure(x)
 		}
 		return nil, fail(stanza.BadRequest, "A form that is submitted or cancelled is needed.")
@@ -45,14 +46,10 @@ func (r *room) owner(st *wire.Stanza) {
 	r.tellConfigured(was)
 }
 
-func (r *room) configForm() *form {
-	f := &form{Type: "form", Title: "Configuration of " + r.jid.String(), Fields: []field{formType(nsRoomConfig)}}
-	for _, s := range settings {
-		b := field{Var: s.variable, Type: s.kind, Label: s.label, Values: []string{s.get(&r.config)}}
-		for _, o := range s.options {
-			b.Options = append(b.Options, option{o})
-		}
-		f.Fields = append(f.Fields, b)
+func (r *room) configForm() *form.Form {
+	f := &form.Form{Type: form.ToFill, Title: "Configuration of " + r.jid.String(), Fields: []form.Field{form.TypeField(nsRoomConfig)}}
+	for _, s := range settings(r.service.limits) {
+		f.Fields = append(f.Fields, s.Field(&r.config))
 	}
 	return f
 }
@@ -61,14 +58,14 @@ func (r *room) configForm() *form {
 // room as it is (XEP-0045 §10.1.2). Fields that the form does not have keep their
 // values, and those that the room does not know are ignored.
 func (r *room) configure(x element.Element) *stanza.Error {
-	values := submitted(x)
-	if len(values) > 0 && values["FORM_TYPE"] != nsRoomConfig {
+	kind, values := form.Values(x)
+	if kind != nsRoomConfig && (kind != "" || len(values) > 0) {
 		return fail(stanza.BadRequest, "This is not the form of a room.")
 	}
 	was, c := r.config, r.config
-	for variable, value := range values {
-		if s, ok := settingOf(variable); ok && !s.set(&c, value, r.service.limits) {
-			return fail(stanza.NotAcceptable, "This value is not possible: "+s.label)
+	for _, s := range settings(r.service.limits) {
+		if value, ok := values[s.Var]; ok && !s.Set(&c, value) {
+			return fail(stanza.NotAcceptable, "This value is not possible: "+s.Label)
 		}
 	}
 	r.config, r.locked = c, false
