@@ -7,16 +7,15 @@ import (
 	"errors"
 	"io"
 	"net"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
+
+	"xtokend/internal/transcript"
 )
 
 const (
-	header = `<?xml version='1.0'?><stream:stream to='example.org' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`
-	// A front's header; … stands for anything.
-	ourHeader = `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en' id='…' from='example.org'…>`
+	header    = transcript.Header
+	ourHeader = transcript.FrontHeader
 
 	starttlsRequired = `<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>`
 	mechanisms       = `<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>X-TOKEN</mechanism><mechanism>HMAC</mechanism><mechanism>PLAIN</mechanism></mechanisms>`
@@ -84,7 +83,7 @@ func (c *client) open() {
 func (c *client) login(sc *scene, user string) {
 	c.t.Helper()
 	c.open()
-	c.send(authElement("X-TOKEN", "", user, sc.token(c.t, user, 0)))
+	c.send(transcript.AuthElement("X-TOKEN", "", user, sc.token(c.t, user, 0)))
 	c.expect(success)
 	c.send(header)
 	c.expect(ourHeader + relayedFeatures)
@@ -101,7 +100,7 @@ func (c *client) send(s string) {
 // anything, and takes that away.
 func (c *client) expect(pattern string) {
 	c.t.Helper()
-	re := regexp.MustCompile(`^` + strings.ReplaceAll(regexp.QuoteMeta(pattern), "…", `(?s:.*?)`))
+	re := transcript.Pattern(pattern)
 	for {
 		if loc := re.FindIndex(c.buf.Bytes()); loc != nil {
 			c.buf.Next(loc[1])
@@ -136,11 +135,6 @@ func (c *client) more() error {
 		return nil
 	}
 	return err
-}
-
-func authElement(mechanism, authzid, authcid, token string) string {
-	return `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='` + mechanism + `'>` +
-		encode(authzid+"\x00"+authcid+"\x00"+token) + `</auth>`
 }
 
 func encode(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -14,6 +14,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"xtokend/internal/fronttest"
+	"xtokend/internal/transcript"
 )
 
 // The client may send its authentication and its second header in one packet,
@@ -24,7 +25,7 @@ func TestPipelinedClientLosesNothing(t *testing.T) {
 			sc := (&scene{}).start(t)
 			for range 20 {
 				c := sc.dial(t, transport)
-				c.send(header + authElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)) +
+				c.send(header + transcript.AuthElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)) +
 					header + "<message id='1'/> <message id='2'/></stream:stream>")
 				c.expect(ourHeader + "<stream:features>…</stream:features>" + success + ourHeader + relayedFeatures)
 				c.expect("<message id='1'/><message id='2'/></stream:stream>")
@@ -100,7 +101,7 @@ func TestUpstreamHeaderNamesTheAuthenticatedUser(t *testing.T) {
 	sc := (&scene{}).start(t)
 	c := sc.dial(t, "tls")
 	c.open()
-	c.send(authElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)))
+	c.send(transcript.AuthElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)))
 	c.expect(success)
 	c.send(`<stream:stream from='admin@example.org' to='example.org' version='1.0' xml:lang='de&lt;' xmlns='jabber:client'` +
 		` xmlns:stream='http://etherx.jabber.org/streams' xmlns:y='urn:&quot;y'>`)
@@ -179,7 +180,7 @@ func TestOldestUnauthenticatedStreamMakesRoom(t *testing.T) {
 	oldest.expect("<stream:error><resource-constraint …</stream:stream>")
 	oldest.expectEOF()
 	for _, c := range []*client{second, third} {
-		c.send(authElement("X-TOKEN", "", "bob", sc.token(t, "bob", 0)))
+		c.send(transcript.AuthElement("X-TOKEN", "", "bob", sc.token(t, "bob", 0)))
 		c.expect(success)
 	}
 	logged.send("<message/>")
@@ -248,7 +249,7 @@ func TestAPanicEndsOneSession(t *testing.T) {
 	bob.login(sc, "bob")
 	c := sc.dial(t, "tcp")
 	c.open()
-	c.send(authElement("X-TOKEN", "", "mallory", sc.token(t, "mallory", 0)))
+	c.send(transcript.AuthElement("X-TOKEN", "", "mallory", sc.token(t, "mallory", 0)))
 	c.expectEOF()
 	bob.send("<message/>")
 	bob.expect("<message/>")
@@ -283,8 +284,8 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		secrets = append(secrets, attempt, attempt[len(attempt)/2:], encode("\x00alice\x00"+attempt))
 		c := sc.dial(t, "tls")
 		c.open()
-		c.send(authElement("PLAIN", "", "alice", attempt))
-		c.send(authElement("X-TOKEN", "", "Lorem ipsum", attempt))
+		c.send(transcript.AuthElement("PLAIN", "", "alice", attempt))
+		c.send(transcript.AuthElement("X-TOKEN", "", "Lorem ipsum", attempt))
 		c.send(header + "<message><body>Lorem ipsum</body></message></stream:stream>")
 		for c.more() == nil {
 		}

@@ -3,9 +3,6 @@ package component_test
 import (
 	"bytes"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +11,7 @@ import (
 	"xtokend/auth/replay"
 	"xtokend/component"
 	"xtokend/internal/fronttest"
+	"xtokend/internal/transcript"
 )
 
 // pipeListener hands out connections that are made in memory.
@@ -95,20 +93,11 @@ func FuzzFront(f *testing.F) {
 // of the right form and forged.
 func clientLines(f *testing.F) []string {
 	forger := &scene{key: newKey(f, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")}
-	files, err := filepath.Glob("../testdata/transcripts/*.txt")
+	dialogues, err := transcript.Read("../testdata/transcripts/*.txt")
 	must(f, err)
 	var said []string
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		must(f, err)
-		for _, part := range strings.Split(string(b), "\n== ")[1:] {
-			_, _, lines := parseTranscript(f, "", part)
-			for line := range strings.SplitSeq(render(f, forger, strings.Join(lines[1:], "\n")), "\n") {
-				if line, ok := strings.CutPrefix(line, "C: "); ok {
-					said = append(said, line)
-				}
-			}
-		}
+	for _, d := range dialogues {
+		said = append(said, d.ClientLines(f, tokens{f, forger})...)
 	}
 	if len(said) < 50 {
 		f.Fatalf("only %d lines in the transcripts", len(said))

@@ -14,6 +14,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"xtokend/internal/fronttest"
+	"xtokend/internal/transcript"
 )
 
 // scriptedUpstream hands its end of each connection to a function of the test.
@@ -55,7 +56,7 @@ func (sc *scene) authenticated(t *testing.T, transport string) *client {
 	t.Helper()
 	c := sc.dial(t, transport)
 	c.open()
-	c.send(authElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)))
+	c.send(transcript.AuthElement("X-TOKEN", "", "alice", sc.token(t, "alice", 0)))
 	c.expect(success)
 	return c
 }
