@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,7 +26,10 @@ func demo(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exec.Command(program, append([]string{"demo", "--listen", "localhost:0"}, args...)...)
+	cmd := exec.Command(program, append([]string{"demo", "--listen", "localhost:0"}, args...)...)
+	// A script gives up first, for it knows better what it waited for.
+	cmd.Env = append(os.Environ(), fmt.Sprintf("TIMEOUT=%d", (testTimeout-5*time.Second).Milliseconds()))
+	return cmd
 }
 
 // A person types a name, opens a second user by one click, and the two chat and
@@ -43,8 +47,6 @@ func TestDemoInChromium(t *testing.T) {
 			defer cancel()
 			cmd := demo(t, "--converse", converseFolder, "--log", "debug", "--",
 				"node", "../testdata/browser/demo.mjs", connection.transport, connection.mechanism)
-			// It gives up first, for it knows better what it waited for.
-			cmd.Env = append(os.Environ(), fmt.Sprintf("TIMEOUT=%d", (testTimeout-5*time.Second).Milliseconds()))
 			p := startProcess(t, "demonstration", cmd)
 			if status := p.wait(ctx, t); status != 0 {
 				t.Fatalf("the exit status is %d", status)
@@ -62,6 +64,19 @@ func TestDemoInChromium(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A real page of somebody else in a real browser gets neither a token nor a chat.
+func TestDemoKeepsForeignPagesOut(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	p := startProcess(t, "demonstration", demo(t, "--converse", converseFolder, "--log", "debug", "--", "node", "../testdata/browser/foreign.mjs"))
+	if status := p.wait(ctx, t); status != 0 {
+		t.Fatalf("the exit status is %d", status)
+	}
+	if strings.Contains(string(p.log.Bytes()), "msg=authenticated") {
+		t.Error("somebody has logged in")
 	}
 }
 
@@ -141,6 +156,22 @@ func TestDemoPassesSIGTERMOn(t *testing.T) {
 
 // The example of doc/demo.md is run as it stands, with xtokend in the PATH.
 func TestExampleForCI(t *testing.T) {
+	var project struct{ Scripts struct{ Test string } }
+	text, err := os.ReadFile("../contrib/ci-example/package.json")
+	if err == nil {
+		err = json.Unmarshal(text, &project)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../doc/demo.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := `"test": "` + project.Scripts.Test + `"`; !strings.Contains(string(page), line) {
+		t.Errorf("doc/demo.md does not show %s", line)
+	}
+
 	program, err := xtokend()
 	if err != nil {
 		t.Fatal(err)

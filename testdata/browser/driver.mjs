@@ -12,26 +12,14 @@
 // It ends when standard input does. TIMEOUT, in milliseconds, bounds each wait.
 import { createInterface } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
-import { chromium } from "playwright-core";
 import * as actions from "./actions.mjs";
+import { launch } from "./chromium.mjs";
 
 const write = (object) => process.stdout.write(JSON.stringify(object) + "\n");
 
 const windows = new Map();
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", // Chromium's own does not work for root, nor in most containers
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.*",
-  ],
-});
+const browser = await launch();
 
 // Each window is a browser of its own to the pages in it: it shares no storage
 // with another.
