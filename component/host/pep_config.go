@@ -93,12 +93,11 @@ var nodeSettings = []form.Setting[nodeConfig]{
 // that is empty changes nothing, for clients that send back what they did not
 // understand.
 func (c nodeConfig) with(submitted map[string]string, l Limits) (nodeConfig, error) {
-	known := 0
+	if !areSettings(submitted) {
+		return c, wire.Fail(stanza.NotAcceptable)
+	}
 	for _, s := range nodeSettings {
-		value, ok := submitted[s.Var]
-		if ok {
-			known++
-		}
+		value := submitted[s.Var]
 		if value == "" || s.Set(&c, value) && c.MaxItems <= l.NodeItems {
 			continue
 		}
@@ -107,10 +106,18 @@ func (c nodeConfig) with(submitted map[string]string, l Limits) (nodeConfig, err
 		}
 		return c, wire.Fail(stanza.NotAcceptable)
 	}
-	if known < len(submitted) {
-		return c, wire.Fail(stanza.NotAcceptable)
-	}
 	return c, nil
+}
+
+// areSettings says whether all that was submitted is known.
+func areSettings(submitted map[string]string) bool {
+	known := 0
+	for _, s := range nodeSettings {
+		if _, ok := submitted[s.Var]; ok {
+			known++
+		}
+	}
+	return known == len(submitted)
 }
 
 // getNodeConfig answers XEP-0060 §8.2.1.

@@ -67,6 +67,10 @@ func (e *eventing) nodeToPublishAt(t *turn) (*node, error) {
 	if x, ok := formIn(e.stanza.Payload(), "publish-options"); ok {
 		_, options = form.Values(x)
 	}
+	unmet := pubsubFail(stanza.Conflict, "precondition-not-met")
+	if !areSettings(options) {
+		return nil, unmet
+	}
 	n := e.owner.nodes[e.name]
 	if n == nil {
 		c, err := defaultNodeConfig().with(options, t.limits)
@@ -76,7 +80,7 @@ func (e *eventing) nodeToPublishAt(t *turn) (*node, error) {
 		return t.addNode(e.owner, e.name, c)
 	}
 	if c, err := n.config.with(options, t.limits); err != nil || c != n.config {
-		return nil, pubsubFail(stanza.Conflict, "precondition-not-met")
+		return nil, unmet
 	}
 	return n, nil
 }

@@ -128,12 +128,14 @@ func TestSeveralItemsAreKeptIfAskedFor(t *testing.T) {
 
 func TestOptionsArePreconditions(t *testing.T) {
 	alice := login(t, newHost(t, host.Config{}), "alice/a")
-	for _, opts := range [][]string{{"access_model=roster"}, {"max_items=9999"}, {"max_items=0"}, {"max_items=-1"}, {"persist_items=perhaps"}, {"item_expire=60"}, {"publish_model=open"}} {
+	for _, opts := range [][]string{{"access_model=roster"}, {"max_items=9999"}, {"max_items=0"}, {"max_items=-1"}, {"persist_items=perhaps"}, {"publish_model=open"}} {
 		alice.publish("urn:note", "a", "one", opts...)
 		alice.wantFault("not-acceptable")
 		alice.send(pubsubItems, "alice", "urn:note", "/>")
 		alice.wantFault("item-not-found")
 	}
+	alice.publish("urn:note", "a", "one", "item_expire=60")
+	alice.wantFault("precondition-not-met")
 	alice.publish("urn:note", "a", "one", "access_model=open", "max_items=3")
 	alice.published("urn:note", "a")
 	for _, opts := range [][]string{{"access_model=whitelist"}, {"max_items=max"}, {"item_expire=60"}, {"access_model=open", "persist_items=false"}} {
@@ -335,6 +337,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"retract what is not there", "<retract node='urn:note'><item id='b'/></retract>", "item-not-found"},
 		{"retract from nowhere", "<retract node='urn:none'><item id='a'/></retract>", "item-not-found"},
 		{"create what is there", "<create node='urn:note'/>", "conflict"},
+		{"create with an unknown setting", "<create node='urn:x'/>" + options("configure", "item_expire=60"), "not-acceptable"},
 		{"create with an unknown access model", "<create node='urn:x'/>" + options("configure", "access_model=authorize"), "not-acceptable …<unsupported-access-model"},
 		{"name too long", publication(strings.Repeat("n", 1024), "a", ""), "not-acceptable"},
 		{"id too long", publication("urn:x", strings.Repeat("n", 1024), ""), "not-acceptable"},

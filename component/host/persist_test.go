@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"xtokend/component/host"
+	"xtokend/component/host/journal"
 )
 
 func TestWhatIsOnDiskIsThereAfterARestart(t *testing.T) {
@@ -40,4 +41,37 @@ func TestWhatIsOnDiskIsThereAfterARestart(t *testing.T) {
 	carol.expect("<message type='chat' id='3' …</message>")
 	carol.wantRoster("alice to")
 	carol.expectNothing()
+}
+
+// A file that holds what the host never wrote is not served from.
+func TestADamagedFileIsRefused(t *testing.T) {
+	for _, tc := range []struct{ name, bucket, key, value string }{
+		{"a contact of nobody", "roster", "alice\x00bob@example.org", `{"subscription":"none"}`},
+		{"a localpart that is none", "accounts", "a@b", ""},
+		{"a contact that is no address", "roster", "bob\x00@", `{"subscription":"none"}`},
+		{"a contact that is not JSON", "roster", "bob\x00alice@example.org", "{"},
+		{"a request of no address", "requests", "bob\x00@", "<presence/>"},
+		{"a message without a time", "messages", "bob\x00\x00\x00\x00\x00\x00\x00\x00\x01", "x"},
+		{"a vCard of what is no user", "vcards", "bob\x00x", "<vCard/>"},
+		{"a node that is not JSON", "nodes", "bob\x00urn:note", "{"},
+		{"an item of no node", "items", "bob\x00urn:note\x00a", "\x00\x00\x00\x00\x00\x00\x00\x00<note/>"},
+		{"an item without a number", "items", "bob\x00urn:note\x00a", "1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "host.db")
+			j, err := journal.Open(path, journal.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			j.Put("accounts", "bob", nil)
+			j.Put(tc.bucket, tc.key, []byte(tc.value))
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if h, err := host.New(host.Config{Domain: domain, Path: path}); err == nil {
+				h.Close()
+				t.Error("it was read")
+			}
+		})
+	}
 }
