@@ -138,3 +138,28 @@ func TestAnAnswerMustBeToTheQuestion(t *testing.T) {
 	alice.publish("urn:note", "a", "one")
 	alice.published("urn:note", "a")
 }
+
+// Of more clients than are remembered, one is asked again.
+func TestKnownClientsAreBounded(t *testing.T) {
+	h := newHost(t, host.Config{})
+	alice, bob := login(t, h, "alice/a"), login(t, h, "bob/b")
+	const clients = 257
+	for i := range clients {
+		ver, answer := tunes(fmt.Sprint("urn:", i))
+		alice.says("sha-1", ver)
+		alice.isAsked(ver, answer)
+	}
+	asked := 0
+	for i := range clients {
+		ver, _ := tunes(fmt.Sprint("urn:", i))
+		bob.says("sha-1", ver)
+		bob.send("<iq type='get' id='ping' to='example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+		if strings.Contains(bob.next(), "disco#info") {
+			asked++
+			bob.next()
+		}
+	}
+	if asked != 1 {
+		t.Errorf("%d of %d were asked", asked, clients)
+	}
+}

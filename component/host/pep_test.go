@@ -363,6 +363,8 @@ func TestOwnersRequestsThatAreRefused(t *testing.T) {
 	}
 	alice.send(pubsubOwner, "<configure node='urn:note'/>")
 	alice.wantFault("bad-request")
+	alice.send(pubsubOwner, "<configure node='urn:note'><x xmlns='jabber:x:data' type='cancel'><field var='pubsub#max_items'><value>x</value></field></x></configure>")
+	alice.expect(done)
 	alice.send(pubsubItems, "alice", "urn:note", " max_items='x'/>")
 	alice.wantFault("bad-request")
 	alice.wantItems("alice", "urn:note", "/>", "a=one")
