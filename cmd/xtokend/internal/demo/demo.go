@@ -34,10 +34,9 @@ var templates = template.Must(template.ParseFS(assets, "assets/*.html"))
 // site answers for the paths of one Config.
 type site struct{ Config }
 
-// New returns the site, for GET and HEAD requests from pages that may have a token
-// and from programs: whoever serves it keeps other pages out, by their origin and
-// by the name that they call the server by. What no page says about itself, it
-// finds out by itself.
+// New returns the site, for GET and HEAD requests. Whoever serves it must keep pages
+// of others out, by their origin and by the name that they call the server by; it
+// does so itself where a browser sends no origin.
 func New(c Config) http.Handler {
 	s := &site{c}
 	mux := http.NewServeMux()
