@@ -38,15 +38,21 @@ type speaker struct {
 	hasEnded bool
 }
 
-func (d dialogue) play(t *testing.T, s *site, scheme string) {
+// newPlayer returns one whose sessions end with the test.
+func newPlayer(t *testing.T, s *site, d dialogue, scheme string) *player {
 	ctx, cancel := context.WithTimeout(s.ctx, dialogueTimeout)
-	defer cancel()
 	p := &player{t: t, site: s.within(ctx), dialogue: d, to: s.service(scheme), bindings: map[string]string{}, resumable: map[string]string{}}
-	defer func() {
+	t.Cleanup(func() {
 		for _, session := range p.sessions {
 			session.close()
 		}
-	}()
+		cancel()
+	})
+	return p
+}
+
+func (d dialogue) play(t *testing.T, s *site, scheme string) {
+	p := newPlayer(t, s, d, scheme)
 	for i := 0; i < len(d.lines); i++ {
 		p.line = d.lines[i]
 		p.line.text = d.own(p.line.text, scheme)
@@ -133,20 +139,13 @@ func (p *player) command() {
 // begin does what a session does as a whole.
 func (p *player) begin() {
 	name := p.line.session
-	user, resource, _ := strings.Cut(name, "/")
-	resource, _, _ = strings.Cut(resource, "#") // a second session of the name
 	switch p.line.text {
 	case "STREAM":
-		p.authenticate(name, user)
+		p.authenticate(name)
 	case "LOGIN":
-		session := p.authenticate(name, user)
-		p.next(session)
-		p.bind(session, resource)
+		p.logIn(name)
 	case "ONLINE":
-		session := p.authenticate(name, user)
-		p.next(session)
-		p.bind(session, resource)
-		p.appear(session)
+		p.appear(p.logIn(name))
 	case "END":
 		session := p.session(name)
 		p.catchUp(session)
@@ -161,8 +160,9 @@ func (p *player) begin() {
 	}
 }
 
-func (p *player) authenticate(name, user string) *speaker {
+func (p *player) authenticate(name string) *speaker {
 	p.t.Helper()
+	user, _, _ := strings.Cut(name, "/")
 	account := p.dialogue.own(user+"@"+domain, p.to.scheme)
 	localpart, _, _ := strings.Cut(account, "@")
 	p.catchUp(nil)
@@ -175,23 +175,27 @@ func (p *player) authenticate(name, user string) *speaker {
 	return session
 }
 
-// bind asks for a resource (RFC 6120 §7.7), or one of the server's choice.
-func (p *player) bind(session *speaker, resource string) {
+// logIn binds the resource of that name (RFC 6120 §7.7).
+func (p *player) logIn(name string) *speaker {
 	p.t.Helper()
-	wish := ""
-	if resource != "" {
-		wish = "<resource>" + resource + "</resource>"
+	session := p.authenticate(name)
+	p.next(session) // the features
+	_, resource, named := strings.Cut(name, "/")
+	if !named {
+		p.fatalf("%s has no resource", name)
 	}
-	p.must(session.write("<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='%s'>%s</bind></iq>", nsBind, wish))
+	resource, _, _ = strings.Cut(resource, "#") // a second session of the name
+	p.must(session.write("<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='%s'><resource>%s</resource></bind></iq>", nsBind, resource))
 	answer := p.next(session)
 	if session.jid == "" {
 		p.fatalf("binding is answered by %s", show(answer))
 	}
+	return session
 }
 
 // appear makes the session available; what contacts have to say of that stays to
 // be heard.
-func (p *player) appear(session *speaker) {
+func (p *player) appear(session *speaker) *speaker {
 	p.t.Helper()
 	p.must(session.write("<iq xmlns='jabber:client' type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>"))
 	p.must(session.write("<presence xmlns='jabber:client'/>"))
@@ -206,6 +210,7 @@ func (p *player) appear(session *speaker) {
 		}
 		session.heard = slices.Delete(session.heard, at, at+1)
 	}
+	return session
 }
 
 func (p *player) befriend(a, b *speaker) {
