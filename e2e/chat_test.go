@@ -8,12 +8,14 @@ import (
 const room = "tea@conference." + domain
 
 func TestTwoUsersExchangeMessagesAndSeeEachOthersPresence(t *testing.T) {
-	for _, scheme := range []string{"xmpp", "ws"} {
-		t.Run(scheme, func(t *testing.T) {
-			s := newSite(t, nil)
-			converse(s.onlineAt("alice", s.service(scheme)), s.online("bob"))
-		})
-	}
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		for _, scheme := range []string{"xmpp", "ws"} {
+			t.Run(scheme, func(t *testing.T) {
+				s := newSiteOn(t, behind, nil)
+				converse(s.onlineAt("alice", s.service(scheme)), s.online("bob"))
+			})
+		}
+	})
 }
 
 // converse lets two users who are online exchange messages and presence, until
@@ -41,12 +43,14 @@ func converse(alice, bob *chatClient) {
 }
 
 func TestUsersMeetInARoom(t *testing.T) {
-	for _, scheme := range []string{"xmpp", "ws"} {
-		t.Run(scheme, func(t *testing.T) {
-			s := newSite(t, nil)
-			meet(s.onlineAt("alice", s.service(scheme)), s.online("bob"))
-		})
-	}
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		for _, scheme := range []string{"xmpp", "ws"} {
+			t.Run(scheme, func(t *testing.T) {
+				s := newSiteOn(t, behind, nil)
+				meet(s.onlineAt("alice", s.service(scheme)), s.online("bob"))
+			})
+		}
+	})
 }
 
 // meet lets two users who are online make a room and talk there.
@@ -87,13 +91,9 @@ func TestRosterAndArchiveSurviveARestartOfEverything(t *testing.T) {
 	s.startFront()
 
 	alice = s.online("alice")
-	var roster struct {
-		Items []struct{ JID, Name, Subscription string }
-	}
-	alice.do("rosterGet", nil, &roster)
-	if len(roster.Items) != 1 || roster.Items[0].JID != "bob@"+domain ||
-		roster.Items[0].Name != "Bob from the office" || roster.Items[0].Subscription != "both" {
-		t.Errorf("alice's roster is %+v", roster.Items)
+	want := []rosterItem{{"bob@" + domain, "Bob from the office", "both"}}
+	if roster := alice.roster(); !slices.Equal(roster, want) {
+		t.Errorf("alice's roster is %+v", roster)
 	}
 	for _, archived := range []struct {
 		query map[string]any

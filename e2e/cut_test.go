@@ -30,12 +30,14 @@ const (
 )
 
 func TestNoMessageIsLostOrDoubledWhenAConversationIsCutAHundredTimes(t *testing.T) {
-	for _, scheme := range []string{"ws", "wss", "xmpp"} {
-		t.Run(scheme, func(t *testing.T) {
-			s := newSite(t, nil)
-			cutConversation(t, s, s.service(scheme))
-		})
-	}
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		for _, scheme := range []string{"ws", "wss", "xmpp"} {
+			t.Run(scheme, func(t *testing.T) {
+				s := newSiteOn(t, behind, nil)
+				cutConversation(t, s, s.service(scheme))
+			})
+		}
+	})
 }
 
 // cutConversation lets two resuming clients of a site talk while their

@@ -7,18 +7,23 @@ import (
 )
 
 func TestXMPPClientLogsInWithXTOKEN(t *testing.T) {
-	s := newSite(t, nil)
-	for _, service := range s.streamServices() {
-		t.Run(service.name, func(t *testing.T) {
-			alice := s.chatClient(xmppClient, "alice")
-			var online struct{ JID string }
-			alice.do("connect", s.connection("alice", service), &online)
-			if !strings.HasPrefix(online.JID, "alice@"+domain+"/") {
-				t.Errorf("the session is bound to %q", online.JID)
-			}
-			alice.do("stop", nil, nil)
-		})
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		for _, service := range s.streamServices() {
+			t.Run(service.name, func(t *testing.T) { s.logInByClient(t, xmppClient, service) })
+		}
+	})
+}
+
+// logInByClient lets a client log in and out by X-TOKEN.
+func (s *site) logInByClient(t *testing.T, driver string, to service) {
+	alice := s.chatClient(driver, "alice")
+	var online struct{ JID string }
+	alice.do("connect", s.connection("alice", to), &online)
+	if !strings.HasPrefix(online.JID, "alice@"+domain+"/") {
+		t.Errorf("the session is bound to %q", online.JID)
 	}
+	alice.do("stop", nil, nil)
 }
 
 func TestXMPPClientIsToldWhyItsTokenIsRefused(t *testing.T) {
@@ -36,26 +41,30 @@ func TestXMPPClientIsToldWhyItsTokenIsRefused(t *testing.T) {
 }
 
 func TestGoSendXMPPLogsInWithPLAINAndTheTokenAsPassword(t *testing.T) {
-	s := newSite(t, nil)
-	for _, service := range s.tcpServices() {
-		t.Run(service.name, func(t *testing.T) {
-			user := func(name string) account {
-				return account{
-					address:   service.address,
-					directTLS: service.scheme == "xmpps",
-					jid:       name + "@" + domain,
-					password:  s.issuer.token(name),
-				}
-			}
-			bob := listenXMPP(s.ctx, t, s.AuthorityFile(), user("bob"))
-			body := "hello through " + service.name
-			if written, err := sendXMPP(s.ctx, s.AuthorityFile(), user("alice"), "bob@"+domain, body); err != nil {
-				t.Fatalf("go-sendxmpp: %v\n%s", err, written)
-			}
-			if err := bob.Wait(s.ctx, body, 0); err != nil {
-				t.Fatal(err)
-			}
-		})
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		for _, service := range s.tcpServices() {
+			t.Run(service.name, func(t *testing.T) { s.sendByGoSendXMPP(t, service) })
+		}
+	})
+}
+
+func (s *site) sendByGoSendXMPP(t *testing.T, to service) {
+	user := func(name string) account {
+		return account{
+			address:   to.address,
+			directTLS: to.scheme == "xmpps",
+			jid:       name + "@" + domain,
+			password:  s.issuer.token(name),
+		}
+	}
+	bob := listenXMPP(s.ctx, t, s.AuthorityFile(), user("bob"))
+	body := "hello through " + to.name
+	if written, err := sendXMPP(s.ctx, s.AuthorityFile(), user("alice"), "bob@"+domain, body); err != nil {
+		t.Fatalf("go-sendxmpp: %v\n%s", err, written)
+	}
+	if err := bob.Wait(s.ctx, body, 0); err != nil {
+		t.Fatal(err)
 	}
 }
 
