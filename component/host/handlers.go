@@ -54,6 +54,10 @@ var handlers = map[question]handler{
 	{ownAccount, stanza.SetIQ, xml.Name{Space: nsCarbons, Local: "enable"}}:  enableCarbons,
 	{ownAccount, stanza.SetIQ, xml.Name{Space: nsCarbons, Local: "disable"}}: disableCarbons,
 
+	{ownAccount, stanza.GetIQ, xml.Name{Space: nsBlocking, Local: "blocklist"}}: getBlocklist,
+	{ownAccount, stanza.SetIQ, xml.Name{Space: nsBlocking, Local: "block"}}:     block,
+	{ownAccount, stanza.SetIQ, xml.Name{Space: nsBlocking, Local: "unblock"}}:   unblock,
+
 	{theServer, stanza.GetIQ, vCardName}:    getVCard,
 	{ownAccount, stanza.GetIQ, vCardName}:   getVCard,
 	{otherAccount, stanza.GetIQ, vCardName}: getVCard,

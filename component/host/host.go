@@ -73,6 +73,7 @@ type user struct {
 	sessions map[string]*session // by resource
 	roster   map[string]*contact // by bare JID
 	requests map[string]*request // to subscribe to the user, by bare JID
+	blocked  map[string]struct{} // addresses (XEP-0191)
 	kept     keptMessages
 	vCard    []byte // nil: none
 
@@ -145,6 +146,7 @@ func (h *Host) addUser(bare jid.JID) *user {
 		sessions: make(map[string]*session),
 		roster:   make(map[string]*contact),
 		requests: make(map[string]*request),
+		blocked:  make(map[string]struct{}),
 		nodes:    make(map[string]*node),
 	}
 	h.users[bare.Localpart()] = u
@@ -184,6 +186,8 @@ func (h *Host) deliverFromRoom(to jid.JID, unit []byte) (taken bool) {
 		u, _ := t.local(to)
 		switch {
 		case u == nil:
+		case u.blocksSender(unit):
+			taken = true // the room must not learn of it
 		case to.Resourcepart() == "":
 			taken = t.fromRoom(u, unit)
 		case u.sessions[to.Resourcepart()] != nil:

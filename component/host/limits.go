@@ -10,6 +10,7 @@ type Limits struct {
 	QueueBytes   int           // that wait for a session to read or acknowledge them; 1048576
 	Sessions     int           // of a user; 20
 	RosterItems  int           // of a user, and requests to subscribe to a user; 1000
+	Blocked      int           // addresses that a user has blocked; 100
 	KeptMessages int           // of a user, that nobody has acknowledged; 1000
 	KeptBytes    int           // of these messages; 1048576
 	DirectedTo   int           // addresses that a session has sent presence to, rooms included; 200
@@ -26,6 +27,7 @@ func (l Limits) withDefaults() Limits {
 		value int
 	}{
 		{&l.ElementBytes, 262144}, {&l.ElementDepth, 64}, {&l.QueueBytes, 1 << 20}, {&l.Sessions, 20}, {&l.RosterItems, 1000},
+		{&l.Blocked, 100},
 		{&l.KeptMessages, 1000}, {&l.KeptBytes, 1 << 20}, {&l.DirectedTo, 200}, {&l.Nodes, 200}, {&l.NodeItems, 256}, {&l.ItemBytes, 131072},
 		{&l.NodeBytes, 768 << 10},
 	} {

@@ -19,6 +19,7 @@ const (
 	bucketAccounts = "accounts" // nothing
 	bucketRoster   = "roster"   // contact: savedContact as JSON
 	bucketRequests = "requests" // who asks: the stanza
+	bucketBlocked  = "blocked"  // address: nothing
 	bucketMessages = "messages" // number: time in µs and stanza
 	bucketVCards   = "vcards"   // the element
 	bucketNodes    = "nodes"    // name of the node: nodeConfig as JSON
@@ -38,6 +39,7 @@ func (h *Host) load() error {
 		{bucketAccounts, func(*user, string, []byte) error { return nil }},
 		{bucketRoster, loadContact},
 		{bucketRequests, loadRequest},
+		{bucketBlocked, loadBlocked},
 		{bucketMessages, h.loadMessage},
 		{bucketVCards, loadVCard},
 		{bucketNodes, loadNode},
@@ -88,6 +90,14 @@ func loadRequest(u *user, address string, value []byte) error {
 		return errDamaged
 	}
 	u.requests[address] = &request{from: j, unit: value}
+	return nil
+}
+
+func loadBlocked(u *user, address string, _ []byte) error {
+	if _, err := jid.Parse(address); err != nil {
+		return errDamaged
+	}
+	u.blocked[address] = struct{}{}
 	return nil
 }
 

@@ -39,6 +39,9 @@ func (t *turn) routeMessage(st *wire.Stanza) {
 // are the sessions that it was sent to; fault is the condition to tell the sender,
 // "" if there is none.
 func (t *turn) deliver(u *user, resource string, st *wire.Stanza, unit []byte) (reached []*session, fault stanza.Condition) {
+	if u.blocks(st.From) {
+		return nil, stanza.ServiceUnavailable
+	}
 	kind := stanza.MessageType(st.Type)
 	if resource != "" {
 		if s := u.sessions[resource]; s != nil {

@@ -45,6 +45,9 @@ func (i *nodeItem) element(withPayload bool) []byte {
 // admits says whether other may read the node of u and hear of it (XEP-0060 §4.5);
 // other may be nil: anybody.
 func (n *node) admits(u, other *user) bool {
+	if other != nil && u.blocks(other.jid) {
+		return false
+	}
 	switch n.config.Access {
 	case accessOpen:
 		return true

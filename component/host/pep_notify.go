@@ -28,6 +28,9 @@ func (t *turn) notifySessions(u *user, n *node, other *user, event []byte) {
 
 // offerEvent sends an event, which the session can ask for if it does not get it.
 func (t *turn) offerEvent(u *user, s *session, event []byte) {
+	if s.user.blocks(u.jid) {
+		return
+	}
 	payload := append([]byte("<event xmlns='"+nsPubsubEvent+"'>"), event...)
 	payload = append(payload, "</event>"...)
 	t.offer(s, wire.FromMessage(stanza.Message{ID: newID(), Type: stanza.HeadlineMessage, From: u.jid, To: s.jid}, payload))

@@ -82,16 +82,17 @@ func (t *turn) leave(s *session, st *wire.Stanza) {
 // toSubscribers sends presence to the available sessions of the user and of all
 // who may see it.
 func (t *turn) toSubscribers(s *session, st *wire.Stanza) {
-	s.user.see(st.Bytes(s.jid, s.user.jid))
-	for _, c := range s.user.roster {
-		if u, _ := t.local(c.jid); u != nil && c.from() {
-			u.see(st.Bytes(s.jid, u.jid))
-		}
+	s.user.see(s.jid, st.Bytes(s.jid, s.user.jid))
+	for _, u := range t.watchers(s.user) {
+		u.see(s.jid, st.Bytes(s.jid, u.jid))
 	}
 }
 
 // see sends presence to the user's available sessions.
-func (u *user) see(unit []byte) {
+func (u *user) see(from jid.JID, unit []byte) {
+	if u.blocks(from) {
+		return
+	}
 	for _, s := range u.available() {
 		s.sendState(unit)
 	}
@@ -123,12 +124,12 @@ func (t *turn) sendPresence(st *wire.Stanza, to jid.JID) {
 		return
 	}
 	u, _ := t.local(to)
-	if u == nil {
+	if u == nil || u.blocks(st.From) {
 		return
 	}
 	unit := st.Bytes(st.From, to)
 	if to.Resourcepart() == "" {
-		u.see(unit)
+		u.see(st.From, unit)
 	} else if s := u.sessions[to.Resourcepart()]; s != nil {
 		s.sendState(unit)
 	}
@@ -146,8 +147,13 @@ func (t *turn) probe(u *user, s *session) {
 	if c := u.roster[s.user.jid.String()]; u != s.user && (c == nil || !c.from()) {
 		return
 	}
+	if u.blocks(s.jid) {
+		return
+	}
 	for _, other := range u.available() {
-		s.sendState(other.presence.Bytes(other.jid, s.user.jid))
+		if !s.user.blocks(other.jid) {
+			s.sendState(other.presence.Bytes(other.jid, s.user.jid))
+		}
 	}
 }
 

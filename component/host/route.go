@@ -39,6 +39,8 @@ func (t *turn) route(st *wire.Stanza, fault error) {
 		t.reply(st.Refuse(wire.Fail(stanza.JIDMalformed)))
 	case fault != nil:
 		t.reply(st.Error(wire.Fail(stanza.BadRequest)))
+	case t.session.user.blocks(st.To):
+		t.refuseBlocked(st)
 	case st.Name == wire.Presence:
 		t.routePresence(st)
 	case t.isRoom(st.To):
@@ -62,6 +64,8 @@ func (t *turn) routeIQ(st *wire.Stanza) {
 		t.request(st, ownAccount, t.session.user)
 	case !ours:
 		t.request(st, theServer, nil)
+	case u != nil && u.blocks(st.From):
+		t.reply(st.Error(wire.Fail(stanza.ServiceUnavailable)))
 	case st.To.Resourcepart() == "":
 		t.request(st, otherAccount, u)
 	default:

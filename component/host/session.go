@@ -23,6 +23,7 @@ type session struct {
 	priority   int8
 	interested bool               // in the roster (RFC 6121 §2.2)
 	carbons    bool               // wants copies (XEP-0280)
+	blocklist  bool               // is told of changes to what is blocked (XEP-0191)
 	directed   map[string]jid.JID // addresses that were sent presence
 	caps       caps
 

@@ -59,13 +59,14 @@ func (t *turn) subscribe(st *wire.Stanza, u *user, c *contact, other *user) {
 	switch {
 	case other == nil:
 		t.refused(u, c.jid)
+	case other.blocks(u.jid): // as if nobody were there to answer
 	case other.isSeenBy(u):
 		t.granted(u, other, subscriptionPresence(stanza.SubscribedPresence, c.jid, u.jid))
 	case other.requests[u.jid.String()] == nil && len(other.requests) < t.limits.RosterItems:
 		r := &request{from: u.jid, unit: st.Bytes(u.jid, other.jid)}
 		other.requests[u.jid.String()] = r
 		t.put(bucketRequests, pairKey(other, u.jid), r.unit)
-		t.inform(other, r.unit)
+		t.inform(other, u.jid, r.unit)
 	}
 }
 
@@ -91,10 +92,10 @@ func (t *turn) granted(u, other *user, unit []byte) {
 	}
 	c.saved.Ask = false
 	c.set(true, c.from())
-	t.inform(u, unit)
+	t.inform(u, other.jid, unit)
 	t.changed(u, c)
 	for _, s := range other.available() {
-		t.inform(u, s.presence.Bytes(s.jid, u.jid))
+		t.inform(u, s.jid, s.presence.Bytes(s.jid, u.jid))
 	}
 	for _, s := range u.available() {
 		t.showLast(s, other, s.caps.wants)
@@ -118,12 +119,14 @@ func (t *turn) unsubscribe(u *user, c *contact, other *user) {
 	if !asked && !seen {
 		return
 	}
-	t.inform(other, subscriptionPresence(stanza.UnsubscribePresence, u.jid, other.jid))
+	t.inform(other, u.jid, subscriptionPresence(stanza.UnsubscribePresence, u.jid, other.jid))
 	if seen {
 		oc := other.roster[u.jid.String()]
 		oc.set(oc.to(), false)
 		t.changed(other, oc)
-		t.vanish(other, u)
+		if !other.blocks(u.jid) {
+			t.vanish(other, u)
+		}
 	}
 }
 
@@ -140,7 +143,7 @@ func (t *turn) refuse(u *user, c *contact, other *user, to jid.JID) {
 		return
 	}
 	t.refused(other, u.jid)
-	if seen {
+	if seen && !u.blocks(to) {
 		t.vanish(u, other)
 	}
 }
@@ -153,7 +156,7 @@ func (t *turn) refused(u *user, by jid.JID) {
 	}
 	c.saved.Ask = false
 	c.set(false, c.from())
-	t.inform(u, subscriptionPresence(stanza.UnsubscribedPresence, by, u.jid))
+	t.inform(u, by, subscriptionPresence(stanza.UnsubscribedPresence, by, u.jid))
 	t.changed(u, c)
 }
 
@@ -170,12 +173,16 @@ func (t *turn) settle(u *user, from jid.JID) bool {
 // vanish tells other that the user is not available, as it may not know any more.
 func (t *turn) vanish(u, other *user) {
 	for _, s := range u.available() {
-		t.inform(other, t.unavailable(s).Bytes(s.jid, other.jid))
+		t.inform(other, s.jid, t.unavailable(s).Bytes(s.jid, other.jid))
 	}
 }
 
-// inform tells all sessions of a user that are available.
-func (t *turn) inform(u *user, unit []byte) {
+// inform tells all sessions of a user that are available, unless the user has
+// blocked the address that it comes from.
+func (t *turn) inform(u *user, from jid.JID, unit []byte) {
+	if u.blocks(from) {
+		return
+	}
 	for _, s := range u.available() {
 		t.say(s, unit)
 	}

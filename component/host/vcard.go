@@ -13,10 +13,14 @@ const nsVCard = "vcard-temp"
 var vCardName = xml.Name{Space: nsVCard, Local: "vCard"}
 
 // getVCard answers with the vCard that a user has set (XEP-0054); anybody may see
-// it.
+// it. One that was never set is empty, which clients take for an answer, where
+// they report an error and ask again later.
 func getVCard(_ *turn, _ *wire.Stanza, u *user) ([]byte, error) {
-	if u == nil || u.vCard == nil {
+	switch {
+	case u == nil:
 		return nil, wire.Fail(stanza.ItemNotFound)
+	case u.vCard == nil:
+		return []byte("<vCard xmlns='" + nsVCard + "'/>"), nil
 	}
 	return u.vCard, nil
 }
