@@ -30,11 +30,14 @@ func OpenConverse(folder string) (fs.FS, error) {
 	return files, nil
 }
 
-// files serves files, and no lists of them.
+// files serves regular files, and no lists of them. What cannot be opened is not
+// there, and what begins with a dot is not for browsers.
 func files(f fs.FS) http.Handler {
 	server := http.FileServerFS(f)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/") {
+		name := strings.TrimPrefix(r.URL.Path, "/")
+		info, err := fs.Stat(f, name)
+		if err != nil || !info.Mode().IsRegular() || strings.Contains("/"+name, "/.") {
 			http.NotFound(w, r)
 			return
 		}

@@ -89,7 +89,9 @@ func TestFiles(t *testing.T) {
 		"/converse/converse.min.css":       {200, "text/css; charset=utf-8"},
 		"/converse/sounds/msg.mp3":         {200, ""},
 		"/converse/":                       {404, ""},
+		"/converse/sounds":                 {404, ""},
 		"/converse/sounds/":                {404, ""},
+		"/converse/sounds/msg.mp3/":        {404, ""},
 		"/converse/nothing.js":             {404, ""},
 		"/converse/..%2f..%2fpackage.json": {404, ""},
 		"/welcome.html":                    {404, ""},
@@ -141,19 +143,28 @@ func TestOpenConverse(t *testing.T) {
 	write("dist/converse.min.css")
 	open(nil)
 
-	// A link in the package leads nowhere else.
+	// A link in the package leads nowhere else, and only what it has for browsers is
+	// there.
 	if err := os.Symlink("../package.json", filepath.Join(folder, "dist/out.json")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink("converse.min.js", filepath.Join(folder, "dist/in.js")); err != nil {
+		t.Fatal(err)
+	}
+	write("dist/.env")
+	write("dist/.git/config")
+	write("dist/sounds/.hidden")
 	files, err := demo.OpenConverse(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	site := newSite(t, func(c *demo.Config) { c.Converse = files })
-	if answer, body := get(site, "/converse/converse.min.js"); answer.StatusCode != 200 || body != "dist/converse.min.js" {
-		t.Errorf("status %d, %q", answer.StatusCode, body)
-	}
-	if answer, body := get(site, "/converse/out.json"); answer.StatusCode == 200 {
-		t.Errorf("the link was followed: %q", body)
+	for path, want := range map[string]int{
+		"converse.min.js": 200, "in.js": 200,
+		"out.json": 404, "converse.min.js%00": 404, "%00": 404, ".env": 404, ".git/config": 404, "sounds/.hidden": 404, "%2eenv": 404, "..%2fpackage.json": 404,
+	} {
+		if answer, body := get(site, "/converse/"+path); answer.StatusCode != want || want == 200 && body != "dist/converse.min.js" {
+			t.Errorf("%s: status %d, not %d; %q", path, answer.StatusCode, want, body)
+		}
 	}
 }
