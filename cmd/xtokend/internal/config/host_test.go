@@ -1,6 +1,9 @@
 package config_test
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,17 +66,20 @@ func TestHostInMemory(t *testing.T) {
 	}
 }
 
-func TestHostFaults(t *testing.T) {
-	second := func(host string) string {
-		return `[[domain]]
+// secondHost is the table of another host, with its settings, in front of what
+// follows in the file.
+func secondHost(settings string) string {
+	return `[[domain]]
 name = "example.net"
 upstream = "host"
 [[domain.key]]
 otp_seed = "` + seed + `"
 token_secret = "` + tokenSecret + `"
 [domain.host]
-` + host + "[replay]"
-	}
+` + settings + "[replay]"
+}
+
+func TestHostFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		edit            []string
 		key, text, hint string
@@ -86,15 +92,67 @@ token_secret = "` + tokenSecret + `"
 		"rooms with a localpart": {[]string{`"rooms.example.org"`, `"all@rooms.example.org"`}, "domain[0].host.rooms", "is not the name of a domain", "rooms.example.org"},
 		"rooms with a space":     {[]string{`"rooms.example.org"`, `"meeting rooms"`}, "domain[0].host.rooms", "is not the name of a domain", ""},
 		"rooms of its own name":  {[]string{`"rooms.example.org"`, `"EXAMPLE.org"`}, "domain[0].host.rooms", `"example.org" is the value of domain[0].name already`, ""},
-		"rooms of another host": {[]string{`[replay]`, second("path = 'other.db'\nrooms = 'rooms.example.org'\n")},
+		"rooms of another host": {[]string{`[replay]`, secondHost("path = 'other.db'\nrooms = 'rooms.example.org'\n")},
 			"domain[1].host.rooms", `"rooms.example.org" is the value of domain[0].host.rooms already`, ""},
-		"rooms that are a domain": {[]string{`[replay]`, second("path = 'other.db'\n"), `"rooms.example.org"`, `"example.net"`},
+		"rooms that are a domain": {[]string{`[replay]`, secondHost("path = 'other.db'\n"), `"rooms.example.org"`, `"example.net"`},
 			"domain[0].host.rooms", `"example.net" is the value of domain[1].name already`, ""},
-		"file of another host":     {[]string{`[replay]`, second("path = './host.db'\n")}, "domain[1].host.path", "is the value of domain[0].host.path already", "a file of its own"},
+		"file of another host":     {[]string{`[replay]`, secondHost("path = './host.db'\n")}, "domain[1].host.path", "is the value of domain[0].host.path already", "a file of its own"},
 		"file of the replay store": {[]string{`"host.db"`, `"sub/../replay.db"`}, "domain[0].host.path", "is the value of replay.path already", "a file of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(write(t, edit(t, hosted, c.edit...)), everything())
+			faults := faultsOf(t, err)
+			f := faults[0]
+			if len(faults) != 1 || f.Key != c.key || !strings.Contains(f.Text, c.text) || !strings.Contains(f.Hint, c.hint) {
+				t.Errorf("%d faults, the first %q, hint %q\nwant key %q, text with %q, hint with %q", len(faults), f, f.Hint, c.key, c.text, c.hint)
+			}
+		})
+	}
+}
+
+// What is there already is looked at: one file may have several names, and not
+// everything that has a name is a file.
+func TestHostFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, other    string // paths of hosts
+		key, text, hint string // of the fault; no key: there is none
+	}{
+		"files that are there":                {"there.db", "also.db", "", "", ""},
+		"files to be made":                    {"new.db", "newer.db", "", "", ""},
+		"link to a file of its own":           {"link.db", "also.db", "", "", ""},
+		"folder":                              {"folder", "also.db", "domain[0].host.path", "folder is no regular file", "the path of a file"},
+		"link to a folder":                    {"folder.db", "also.db", "domain[0].host.path", "folder.db is no regular file", "the path of a file"},
+		"device":                              {os.DevNull, "also.db", "domain[0].host.path", os.DevNull + " is no regular file", "the path of a file"},
+		"devices":                             {"there.db", os.DevNull, "domain[1].host.path", os.DevNull + " is no regular file", "the path of a file"},
+		"link to the file of another":         {"there.db", "link.db", "domain[1].host.path", "link.db is the value of domain[0].host.path already", "a file of its own"},
+		"another name of the file of another": {"there.db", "hard.db", "domain[1].host.path", "hard.db is the value of domain[0].host.path already", "a file of its own"},
+		"link to the replay store's":          {"replay-link.db", "also.db", "domain[0].host.path", "replay-link.db is the value of replay.path already", "a file of its own"},
+		"one path, written in two ways":       {"DIR/./new.db", "DIR/folder/../new.db", "domain[1].host.path", "new.db is the value of domain[0].host.path already", "a file of its own"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			var errs []error
+			for _, file := range []string{"there.db", "also.db", "replay.db"} {
+				errs = append(errs, os.WriteFile(filepath.Join(dir, file), nil, 0o600))
+			}
+			errs = append(errs, os.Mkdir(filepath.Join(dir, "folder"), 0o700),
+				os.Link(filepath.Join(dir, "there.db"), filepath.Join(dir, "hard.db")))
+			for link, to := range map[string]string{"link.db": "there.db", "replay-link.db": "replay.db", "folder.db": "folder"} {
+				errs = append(errs, os.Symlink(to, filepath.Join(dir, link)))
+			}
+			text := edit(t, hosted, "host.db", c.first, "[replay]", secondHost(fmt.Sprintf("path = %q\n", c.other)))
+			path := filepath.Join(dir, "xtokend.toml")
+			errs = append(errs, os.WriteFile(path, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o600))
+			if err := errors.Join(errs...); err != nil {
+				t.Fatal(err)
+			}
+			_, err := config.Load(path, everything())
+			if c.key == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
 			faults := faultsOf(t, err)
 			f := faults[0]
 			if len(faults) != 1 || f.Key != c.key || !strings.Contains(f.Text, c.text) || !strings.Contains(f.Hint, c.hint) {
