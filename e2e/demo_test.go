@@ -106,6 +106,9 @@ func TestDemoIsReadyAndEnds(t *testing.T) {
 			if status := p.wait(ctx, t); status != 0 {
 				t.Errorf("the exit status is %d", status)
 			}
+			if log := p.log.Bytes(); len(log) > 0 {
+				t.Errorf("there was nothing to tell:\n%s", log)
+			}
 			shown := string(out.Bytes())
 			for _, text := range []string{"ws://localhost:", "/http-bind", "xmpp://localhost:", "Anybody on this machine may log in as anybody."} {
 				if !strings.Contains(shown, text) {

@@ -31,7 +31,7 @@ type demoCommand struct {
 	Converse    string   `placeholder:"DIR" default:"node_modules/converse.js" help:"Where the npm package converse.js lies (default node_modules/converse.js)."`
 	NoPage      bool     `help:"Do without the page, and without converse.js."`
 	AllowOrigin []string `placeholder:"ORIGIN" help:"Pages that may log in anybody beside the demonstration's own, http://localhost:8000, say. May be given more than once."`
-	Log         string   `placeholder:"LEVEL" enum:",debug,info,warn,error" default:"" help:"debug, info, warn or error (default: info; warn with a command)."`
+	Log         string   `placeholder:"LEVEL" enum:"debug,info,warn,error" default:"warn" help:"debug, info, warn or error (default warn); info says why a login is refused."`
 	Command     []string `arg:"" optional:"" help:"A command to run once clients are served, after --: its exit status becomes that of the demonstration."`
 }
 
@@ -93,14 +93,9 @@ func (c *demoCommand) prepare(p *process) (*demonstration, error) {
 			return nil, usage("", "cannot run %q: %v", d.command[0], err)
 		}
 	}
-	level := slog.LevelInfo
-	if len(d.command) > 0 {
-		level = slog.LevelWarn
-	}
-	if c.Log != "" {
-		if err := level.UnmarshalText([]byte(c.Log)); err != nil {
-			return nil, err
-		}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
+		return nil, err
 	}
 	d.log = newLogger(p.stderr, config.Log{Level: level, Format: config.LogText})
 	return d, nil

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -22,12 +24,20 @@ import (
 // address, host:port.
 func startDemo(t *testing.T, edit func(*demoCommand)) (address string) {
 	t.Helper()
-	c := &demoCommand{Listen: "localhost:0", Domain: "localhost", Converse: converseFolder(t)}
+	c := &demoCommand{Listen: "localhost:0", Domain: "localhost", Converse: converseFolder(t), Log: "warn"}
 	if edit != nil {
 		edit(c)
 	}
-	var out watch.Output
-	p := &process{stdout: &out, stderr: io.Discard}
+	var stdout watch.Output
+	runDemo(t, c, &process{stdout: &stdout, stderr: io.Discard}, &stdout)
+	url, _, _ := strings.Cut(string(stdout.Bytes()), "\n")
+	return strings.TrimPrefix(url, "http://")
+}
+
+// runDemo runs the demonstration until the test ends. It returns when clients are
+// served, as stdout, which is that of p, then tells.
+func runDemo(t *testing.T, c *demoCommand, p *process, stdout *watch.Output) {
+	t.Helper()
 	d, err := c.prepare(p)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +45,7 @@ func startDemo(t *testing.T, edit func(*demoCommand)) (address string) {
 	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
 	go func() {
 		ended <- d.run(p, signals, func() {})
-		out.Close()
+		stdout.Close()
 	}()
 	t.Cleanup(func() {
 		signals <- syscall.SIGTERM
@@ -43,11 +53,9 @@ func startDemo(t *testing.T, edit func(*demoCommand)) (address string) {
 			t.Error(err)
 		}
 	})
-	if err := out.Wait(t.Context(), "Ctrl-C", 0); err != nil {
+	if err := stdout.Wait(t.Context(), "Ctrl-C", 0); err != nil {
 		t.Fatal(err)
 	}
-	url, _, _ := strings.Cut(string(out.Bytes()), "\n")
-	return strings.TrimPrefix(url, "http://")
 }
 
 // converseFolder is a package converse.js as far as the server sees it.
@@ -194,5 +202,34 @@ func TestDemoAllowsListedPages(t *testing.T) {
 	// A listed page may ask for a token, not send somebody to the chat.
 	if answer, _ := ask(t, address, "GET", "/chat?name=alice", address, "Sec-Fetch-Site", "same-site"); answer.StatusCode != http.StatusForbidden {
 		t.Errorf("a link of a listed page: status %d", answer.StatusCode)
+	}
+}
+
+// The log is silent about what is as it should be; a level below tells why a login
+// was refused.
+func TestDemoTellsWhyALoginIsRefused(t *testing.T) {
+	for level, want := range map[string]string{"warn": "", "info": "reason=malformed"} {
+		t.Run(level, func(t *testing.T) {
+			var stdout, stderr watch.Output
+			c := &demoCommand{Listen: "localhost:0", XMPP: "127.0.0.1:0", Domain: "localhost", NoPage: true, Log: level}
+			runDemo(t, c, &process{stdout: &stdout, stderr: &stderr}, &stdout)
+			_, address, _ := strings.Cut(string(stdout.Bytes()), "xmpp://")
+			address, _, _ = strings.Cut(address, "\n")
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(time.Minute))
+			noToken := base64.StdEncoding.EncodeToString([]byte("\x00alice\x00password"))
+			fmt.Fprintf(conn, "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>"+
+				"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%s</auth></stream:stream>", noToken)
+			if answer, err := io.ReadAll(conn); err != nil || !strings.Contains(string(answer), "<not-authorized/>") {
+				t.Fatalf("%q, error %v", answer, err)
+			}
+			if log := string(stderr.Bytes()); !strings.Contains(log, want) || want == "" && log != "" {
+				t.Errorf("the log has no %q:\n%s", want, log)
+			}
+		})
 	}
 }
