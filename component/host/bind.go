@@ -14,6 +14,9 @@ import (
 // bind takes the stanzas of a stream without a resource: only the request to
 // bind one (RFC 6120 §7).
 func (t *turn) bind(st *wire.Stanza, fault error) {
+	if t.conn.isEnded() {
+		return // nobody would end the session
+	}
 	payload := st.Payload()
 	if !st.IsRequest() || payload.Name != (xml.Name{Space: nsBind, Local: "bind"}) {
 		t.conn.fail(stream.NotAuthorized)
@@ -37,14 +40,32 @@ func (t *turn) bind(st *wire.Stanza, fault error) {
 		}
 	}
 	if len(u.sessions) >= t.limits.Sessions {
+		if lost := u.lostFirst(); lost != nil {
+			t.end(lost)
+		}
+	}
+	if len(u.sessions) >= t.limits.Sessions {
 		t.refuseBinding(st, stanza.ResourceConstraint)
 		return
 	}
-	s := &session{host: t.Host, user: u, jid: full, conn: t.conn, directed: make(map[string]jid.JID)}
+	s := &session{host: t.Host, user: u, jid: full, conn: t.conn, directed: make(map[string]jid.JID), unanswered: make(map[string]*wire.Stanza)}
 	u.sessions[full.Resourcepart()] = s
 	t.conn.session, t.conn.jid, t.session = s, full, s
 	text := element.Escape(full.String())
-	t.conn.say(wire.FromIQ(stanza.IQ{ID: st.ID, Type: stanza.ResultIQ}, []byte("<bind xmlns='"+nsBind+"'><jid>"+text+"</jid></bind>")))
+	bound := "<bind xmlns='" + nsBind + "'><jid>" + text + "</jid></bind>"
+	t.conn.say(item{unit: wire.FromIQ(stanza.IQ{ID: st.ID, Type: stanza.ResultIQ}, []byte(bound))})
+}
+
+// lostFirst is the session that has been without a connection longest; nil if
+// there is none.
+func (u *user) lostFirst() *session {
+	var first *session
+	for _, s := range u.sessions {
+		if s.conn == nil && (first == nil || s.lost.Before(first.lost)) {
+			first = s
+		}
+	}
+	return first
 }
 
 // resource is the full JID that the client asks for, or one of ours.
@@ -58,5 +79,5 @@ func (t *turn) resource(bind element.Element) (jid.JID, error) {
 
 // refuseBinding answers a client that has no address yet.
 func (t *turn) refuseBinding(st *wire.Stanza, c stanza.Condition) {
-	t.conn.say(wire.FromIQ(stanza.IQ{ID: st.ID, Type: stanza.ErrorIQ}, wire.Marshal(wire.Fail(c))))
+	t.conn.say(item{unit: wire.FromIQ(stanza.IQ{ID: st.ID, Type: stanza.ErrorIQ}, wire.Marshal(wire.Fail(c)))})
 }

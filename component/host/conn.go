@@ -9,6 +9,7 @@ import (
 
 	"mellium.im/xmpp/jid"
 
+	"xtokend/component/host/journal"
 	"xtokend/internal/element"
 	"xtokend/internal/xmlsplit"
 )
@@ -34,6 +35,10 @@ type conn struct {
 
 	mu            sync.Mutex
 	changed       *sync.Cond
+	poked         chan struct{} // closed when a read that waits for the disk must look again; nil if none waits
+	onDisk        journal.Mark  // as far as is known
+	lastWords     []byte        // read in place of the queue, if failed
+	failed        bool          // what was told cannot be brought to disk
 	queue         []item
 	queued        int        // bytes in queue
 	handed        []*message // taken by the front with the last Read, and perhaps not passed on yet
@@ -68,7 +73,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		n, kind, err := c.scanner.Scan(p)
 		if err != nil {
 			c.fail(faultOf(err))
-			break
+			return written, nil
 		}
 		unit := p[:n]
 		p = p[n:]
@@ -82,7 +87,16 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 		c.handle(kind, unit)
 	}
+	if c.isClosed() {
+		return written - len(p), net.ErrClosed
+	}
 	return written, nil
+}
+
+func (c *conn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 func (c *conn) isEnded() bool {
@@ -108,8 +122,19 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, net.ErrClosed
 		case !c.readDeadline.IsZero() && !time.Now().Before(c.readDeadline):
 			return 0, os.ErrDeadlineExceeded
+		case c.failed:
+			if len(c.lastWords) == 0 {
+				return 0, io.EOF
+			}
+			n := copy(p, c.lastWords)
+			c.lastWords = c.lastWords[n:]
+			return n, nil
 		case len(c.queue) > 0:
-			return c.take(p), nil
+			if n := c.take(p); n > 0 {
+				return n, nil
+			}
+			c.awaitFirst()
+			continue
 		case c.ended:
 			return 0, io.EOF
 		}
@@ -117,11 +142,17 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// take moves bytes of the queue to p.
+// take moves bytes of the queue to p, as far as is on disk what they tell of.
 func (c *conn) take(p []byte) int {
 	n := 0
 	for len(c.queue) > 0 && n < len(p) {
 		it := &c.queue[0]
+		if it.mark > c.onDisk {
+			if !c.host.journal.Done(it.mark) {
+				break
+			}
+			c.onDisk = it.mark
+		}
 		k := copy(p[n:], it.unit[c.offset:])
 		n += k
 		if c.offset += k; c.offset < len(it.unit) {
@@ -169,16 +200,23 @@ func (c *conn) enqueue(it item, most int) bool {
 
 // say adds what must not be left out. A connection that nobody reads from is
 // broken off.
-func (c *conn) say(unit []byte) {
-	if !c.enqueue(item{unit: unit}, 4*c.host.limits.QueueBytes) {
+func (c *conn) say(it item) {
+	if !c.enqueue(it, c.host.limits.streamBytes()) {
 		c.breakOff()
 	}
 }
 
 // finish says the last words.
 func (c *conn) finish(unit []byte) {
-	c.say(unit)
+	c.say(item{unit: unit})
 	c.breakOff()
+}
+
+// waiting is how many bytes wait to be read.
+func (c *conn) waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queued
 }
 
 // breakOff lets nothing follow the queue.
@@ -189,17 +227,24 @@ func (c *conn) breakOff() {
 	c.changed.Broadcast()
 }
 
-// unread is what the front has not passed on for certain.
-func (c *conn) unread() []item {
+// takeBack empties the queue of a connection that is closed. The front has not
+// passed unread on, or not for certain; passed it has: it does not come for more
+// behind the end of the stream.
+func (c *conn) takeBack() (unread, passed []*message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var items []item
-	for _, m := range c.handed {
-		items = append(items, item{message: m})
+	if c.ended && !c.failed && len(c.queue) == 0 {
+		passed = c.handed
+	} else {
+		unread = c.handed
 	}
-	items = append(items, c.queue...)
+	for _, it := range c.queue {
+		if it.message != nil {
+			unread = append(unread, it.message)
+		}
+	}
 	c.handed, c.queue, c.queued = nil, nil, 0
-	return items
+	return unread, passed
 }
 
 // Close ends the connection without an end of the stream, unless there was one.
@@ -207,7 +252,7 @@ func (c *conn) Close() error {
 	c.mu.Lock()
 	was := c.closed
 	c.closed = true
-	c.changed.Broadcast()
+	c.poke()
 	c.mu.Unlock()
 	if !was {
 		c.breakWrites()

@@ -1,8 +1,11 @@
 package host
 
 import (
+	"errors"
 	"net"
 	"time"
+
+	"mellium.im/xmpp/stream"
 
 	"xtokend/component/host/journal"
 )
@@ -12,7 +15,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.readDeadline = t
-	c.changed.Broadcast()
+	c.poke()
 	return nil
 }
 
@@ -31,6 +34,40 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 func (c *conn) SetDeadline(t time.Time) error {
 	c.SetReadDeadline(t)
 	return c.SetWriteDeadline(t)
+}
+
+// poke has a read look again whether it may go on. Its caller has the lock.
+func (c *conn) poke() {
+	c.changed.Broadcast()
+	if c.poked != nil {
+		close(c.poked)
+		c.poked = nil
+	}
+}
+
+// awaitFirst waits until what the first of the queue tells of is on disk, or for a
+// poke. Its caller has the lock. If it cannot be brought there, nobody may hear of
+// it, and the stream ends.
+func (c *conn) awaitFirst() {
+	mark, poked := c.queue[0].mark, make(chan struct{})
+	c.poked = poked
+	if !c.readDeadline.IsZero() {
+		defer time.AfterFunc(time.Until(c.readDeadline), func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.poke()
+		}).Stop()
+	}
+	c.mu.Unlock()
+	err := c.host.journal.Wait(mark, poked)
+	c.mu.Lock()
+	if c.poked == poked {
+		c.poked = nil
+	}
+	if err != nil && !errors.Is(err, journal.ErrExpired) {
+		c.failed, c.ended = true, true
+		c.lastWords = streamErrorOf(stream.InternalServerError, nil)
+	}
 }
 
 // awaitDisk returns when all before the mark is on disk, and an error if that

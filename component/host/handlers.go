@@ -74,6 +74,10 @@ var handlers = map[question]handler{
 	{otherAccount, stanza.SetIQ, pubsubOwnerName}: personalEventing,
 }
 
+// addressBytes is more than an answer has around its payload and id: two
+// addresses, and names.
+const addressBytes = 2*3071 + 128
+
 // request answers a request. An answer can only be one to what the host has asked.
 func (t *turn) request(st *wire.Stanza, whom asked, u *user) {
 	if !st.IsRequest() {
@@ -89,6 +93,9 @@ func (t *turn) request(st *wire.Stanza, whom asked, u *user) {
 	}
 	before := len(t.told)
 	payload, err := h(t, st, u)
+	if len(payload)+len(st.ID)+addressBytes > t.limits.OutputBytes {
+		err = wire.Fail(stanza.ResourceConstraint)
+	}
 	if err == nil { // the result comes first, then what follows from it
 		t.told = slices.Insert(t.told, before, told{session: t.session, unit: st.Result(payload)})
 		return

@@ -57,14 +57,17 @@ type Host struct {
 	rooms   *muc.Service // nil: none
 	roomsAt jid.JID
 
+	serving sync.Mutex // held while toRooms is emptied; above the rooms' lock
+
 	// mu guards users and all that is reached from them. The locks of
 	// connections and of the journal are leaves below it; the rooms' is above.
-	mu     sync.Mutex
-	users  map[string]*user // by localpart
-	conns  map[*conn]struct{}
-	known  map[string]interests // of clients, by their verified hash (XEP-0115)
-	last   uint64               // sequence number of the newest kept message
-	closed bool
+	mu      sync.Mutex
+	users   map[string]*user // by localpart
+	toRooms []*wire.Stanza   // that the room service has not been given yet
+	conns   map[*conn]struct{}
+	known   map[string]interests // of clients, by their verified hash (XEP-0115)
+	last    uint64               // sequence number of the newest kept message
+	closed  bool
 }
 
 // user is an account and all that belongs to it.
@@ -180,7 +183,7 @@ func (h *Host) local(address jid.JID) (u *user, ours bool) {
 }
 
 // deliverFromRoom takes a stanza of the room service to a session or, for a bare
-// JID, to a user.
+// JID, to a user. A session that does not read is ended, and so leaves its rooms.
 func (h *Host) deliverFromRoom(to jid.JID, unit []byte) (taken bool) {
 	h.turn(nil, func(t *turn) {
 		u, _ := t.local(to)
@@ -191,7 +194,8 @@ func (h *Host) deliverFromRoom(to jid.JID, unit []byte) (taken bool) {
 		case to.Resourcepart() == "":
 			taken = t.fromRoom(u, unit)
 		case u.sessions[to.Resourcepart()] != nil:
-			taken = u.sessions[to.Resourcepart()].send(item{unit: unit})
+			u.sessions[to.Resourcepart()].must(item{unit: unit})
+			taken = true
 		}
 	})
 	return taken

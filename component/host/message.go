@@ -44,7 +44,7 @@ func (t *turn) deliver(u *user, resource string, st *wire.Stanza, unit []byte) (
 	}
 	kind := stanza.MessageType(st.Type)
 	if resource != "" {
-		if s := u.sessions[resource]; s != nil {
+		if s := u.sessions[resource]; s != nil && s.reads() {
 			return t.send(u, []*session{s}, st, unit)
 		}
 		switch kind { // RFC 6121 §8.5.3.2.1

@@ -29,11 +29,14 @@ type keptMessages struct {
 	bytes int
 }
 
+// delayBytes is more than a delay adds to a message: a domain, a time, and names.
+const delayBytes = 1023 + 128
+
 // keep makes a message of a user's that is not on disk yet, see write. It is nil
 // if the user has too many.
 func (t *turn) keep(u *user, unit []byte) *message {
 	k := &u.kept
-	if len(k.list) >= t.limits.KeptMessages || k.bytes+len(unit) > t.limits.KeptBytes {
+	if len(k.list) >= t.limits.KeptMessages || k.bytes+len(unit) > t.limits.KeptBytes || len(unit)+delayBytes > t.limits.OutputBytes {
 		return nil
 	}
 	t.last++
@@ -52,7 +55,7 @@ func (t *turn) write(m *message) {
 
 // forget is for a message that somebody has, or that nobody will have.
 func (h *Host) forget(m *message) {
-	if m.had {
+	if m == nil || m.had {
 		return
 	}
 	m.had = true
@@ -78,21 +81,30 @@ func (h *Host) passedOn(list []*message) {
 // no other session has it or may still have it, it goes to those that are there,
 // or waits.
 func (t *turn) giveUp(m *message) {
+	if m == nil {
+		return
+	}
 	if m.holders--; m.holders > 0 || m.had {
 		return
 	}
 	for _, s := range m.user.receivers() {
-		if s.send(item{unit: m.delayed(t), message: m}) {
-			m.holders++
-		}
+		t.sendOne(s, m)
+	}
+}
+
+// sendOne sends a session a message that has waited. There is room for all that
+// may wait.
+func (t *turn) sendOne(s *session, m *message) {
+	if s.sendWithin(item{unit: m.delayed(t), message: m}, t.limits.mustBytes()) {
+		m.holders++
 	}
 }
 
 // sendKept sends a session that has become available what waits for the user.
 func (t *turn) sendKept(s *session) {
 	for _, m := range slices.Clone(s.user.kept.list) {
-		if m.holders == 0 && s.send(item{unit: m.delayed(t), message: m}) {
-			m.holders++
+		if m.holders == 0 {
+			t.sendOne(s, m)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (t *turn) notifySessions(u *user, n *node, other *user, event []byte) {
 
 // offerEvent sends an event, which the session can ask for if it does not get it.
 func (t *turn) offerEvent(u *user, s *session, event []byte) {
-	if s.user.blocks(u.jid) {
+	if s.user.blocks(u.jid) || !t.hasRoom(s, len(event)) {
 		return
 	}
 	payload := append([]byte("<event xmlns='"+nsPubsubEvent+"'>"), event...)
@@ -44,8 +44,9 @@ func (t *turn) showLast(s *session, u *user, names interests) {
 		if n == nil || len(n.items) == 0 || n.config.SendLast != sendOnPresence || !n.config.Notify || !n.admits(u, s.user) {
 			continue
 		}
-		last := n.items[len(n.items)-1]
-		t.offerEvent(u, s, itemsOf(n, last.element(n.config.NotifyPayload)))
+		if last := n.items[len(n.items)-1]; t.hasRoom(s, len(last.payload)) {
+			t.offerEvent(u, s, itemsOf(n, last.element(n.config.NotifyPayload)))
+		}
 	}
 }
 

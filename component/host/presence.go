@@ -12,6 +12,10 @@ import (
 
 // routePresence takes presence of the session's where it belongs (RFC 6121 §3, §4).
 func (t *turn) routePresence(st *wire.Stanza) {
+	if len(st.Bytes(jid.JID{}, jid.JID{})) > t.limits.PresenceBytes {
+		t.reply(st.Error(wire.Fail(stanza.NotAcceptable)))
+		return
+	}
 	switch stanza.PresenceType(st.Type) {
 	case stanza.SubscribePresence, stanza.SubscribedPresence, stanza.UnsubscribePresence, stanza.UnsubscribedPresence:
 		t.subscription(st)
@@ -44,12 +48,14 @@ func (t *turn) broadcast(st *wire.Stanza) {
 		return
 	}
 	initial, received := s.presence == nil, s.receives()
-	s.presence, s.priority = st, priority
+	bare := *st
+	bare.Children = nil // which take more room than the bytes
+	s.presence, s.priority = &bare, priority
 	t.toSubscribers(s, st)
 	if initial {
 		for _, other := range s.user.available() {
 			if other != s {
-				s.sendState(other.presence.Bytes(other.jid, s.user.jid))
+				s.show(other.presence.Bytes(other.jid, s.user.jid))
 			}
 		}
 		for _, c := range s.user.roster {
@@ -58,7 +64,7 @@ func (t *turn) broadcast(st *wire.Stanza) {
 			}
 		}
 		for _, r := range s.user.requests {
-			s.sendState(r.unit)
+			s.send(item{unit: r.unit})
 		}
 	}
 	if !received && s.receives() {
@@ -94,7 +100,25 @@ func (u *user) see(from jid.JID, unit []byte) {
 		return
 	}
 	for _, s := range u.available() {
-		s.sendState(unit)
+		s.show(unit)
+	}
+}
+
+// refresh tells a session anew of all whose presence it has missed.
+func (t *turn) refresh(s *session) {
+	if !s.missed || s.presence == nil || s.refreshed == maxRefreshes || s.waiting() > t.limits.QueueBytes/2 {
+		return
+	}
+	s.missed = false
+	s.refreshed++
+	for _, c := range s.user.roster {
+		u, _ := t.local(c.jid)
+		if u == nil || !c.to() {
+			continue
+		}
+		// Of a bare JID it is about all resources (RFC 6121 §4.3.2).
+		s.show(subscriptionPresence(stanza.UnavailablePresence, u.jid, s.user.jid))
+		t.probe(u, s)
 	}
 }
 
@@ -102,10 +126,15 @@ func (u *user) see(from jid.JID, unit []byte) {
 // say that the session has gone.
 func (t *turn) direct(st *wire.Stanza) {
 	key := st.To.String()
+	if t.isRoom(st.To) {
+		key = st.To.Bare().String() // whatever its nick, the session is there once
+	}
 	switch _, known := t.session.directed[key]; {
 	case st.Type == string(stanza.UnavailablePresence):
 		delete(t.session.directed, key)
 	case known:
+		t.session.directed[key] = st.To
+	case t.isBroadcastTo(st.To): // who hears of the end anyway
 	case len(t.session.directed) >= t.limits.DirectedTo:
 		t.reply(st.Error(wire.Fail(stanza.ResourceConstraint)))
 		return
@@ -131,8 +160,15 @@ func (t *turn) sendPresence(st *wire.Stanza, to jid.JID) {
 	if to.Resourcepart() == "" {
 		u.see(st.From, unit)
 	} else if s := u.sessions[to.Resourcepart()]; s != nil {
-		s.sendState(unit)
+		s.show(unit)
 	}
+}
+
+// isBroadcastTo says whether the presence of the session whose turn it is is
+// broadcast to address.
+func (t *turn) isBroadcastTo(address jid.JID) bool {
+	c := t.session.user.roster[address.Bare().String()]
+	return t.session.presence != nil && c != nil && c.from()
 }
 
 // pass passes a presence error on.
@@ -152,7 +188,7 @@ func (t *turn) probe(u *user, s *session) {
 	}
 	for _, other := range u.available() {
 		if !s.user.blocks(other.jid) {
-			s.sendState(other.presence.Bytes(other.jid, s.user.jid))
+			s.show(other.presence.Bytes(other.jid, s.user.jid))
 		}
 	}
 }

@@ -125,12 +125,20 @@ func setRoster(t *turn, st *wire.Stanza, u *user) ([]byte, error) {
 	if fault != "" {
 		return nil, wire.Fail(fault)
 	}
-	if c == nil {
+	added := c == nil
+	if added {
 		if c = t.newContact(u, address); c == nil {
 			return nil, wire.Fail(stanza.ResourceConstraint)
 		}
 	}
+	before := c.saved
 	c.saved.Name, c.saved.Groups = name, groups
+	if u.rosterBytes() > t.limits.RosterBytes {
+		if c.saved = before; added {
+			delete(u.roster, address.String())
+		}
+		return nil, wire.Fail(stanza.ResourceConstraint)
+	}
 	t.changed(u, c)
 	return nil, nil
 }
@@ -150,6 +158,26 @@ func groupsOf(item element.Element) ([]string, stanza.Condition) {
 	}
 	return groups, ""
 }
+
+// rosterBytes is the length of the whole roster as it is sent.
+func (u *user) rosterBytes() int {
+	sum := 0
+	for _, c := range u.roster {
+		sum += c.bytes()
+	}
+	return sum
+}
+
+// bytes is what an item takes up in an answer, whatever its subscription.
+func (c *contact) bytes() int {
+	n := len("<item jid='' name='' subscription='both' ask='subscribe'></item>") + escaped(c.jid.String()) + escaped(c.saved.Name)
+	for _, group := range c.saved.Groups {
+		n += len("<group></group>") + escaped(group)
+	}
+	return n
+}
+
+func escaped(text string) int { return len(element.Escape(text)) }
 
 // newContact adds an item; it is nil if the user has too many.
 func (t *turn) newContact(u *user, address jid.JID) *contact {

@@ -29,6 +29,7 @@ func (c *conn) stanza(st *wire.Stanza, fault error) {
 			t.session.managed.handled++
 		}
 		t.route(st, fault)
+		t.refresh(t.session)
 	})
 }
 
@@ -36,7 +37,7 @@ func (c *conn) stanza(st *wire.Stanza, fault error) {
 func (t *turn) route(st *wire.Stanza, fault error) {
 	switch {
 	case errors.Is(fault, wire.ErrBadAddress):
-		t.reply(st.Refuse(wire.Fail(stanza.JIDMalformed)))
+		t.reply(st.Error(wire.Fail(stanza.JIDMalformed)))
 	case fault != nil:
 		t.reply(st.Error(wire.Fail(stanza.BadRequest)))
 	case t.session.user.blocks(st.To):
@@ -75,20 +76,26 @@ func (t *turn) routeIQ(st *wire.Stanza) {
 
 // passIQ passes an IQ on to a session.
 func (t *turn) passIQ(st *wire.Stanza, u *user) {
-	it := item{unit: st.Bytes(st.From, st.To)}
-	if st.IsRequest() {
-		it.request = st
+	if !st.IsRequest() {
+		delete(t.session.unanswered, requestKey(st.To, st.ID))
 	}
+	var s *session
 	if u != nil {
-		if s := u.sessions[st.To.Resourcepart()]; s != nil {
-			if !s.send(it) {
-				t.reply(st.Error(wire.Fail(stanza.ResourceConstraint)))
-			}
-			return
-		}
+		s = u.sessions[st.To.Resourcepart()]
 	}
-	t.reply(st.Error(wire.Fail(stanza.ServiceUnavailable)))
+	switch {
+	case s == nil || !s.reads():
+		t.reply(st.Error(wire.Fail(stanza.ServiceUnavailable)))
+	case st.IsRequest() && len(s.unanswered) >= t.limits.Unanswered, !s.send(item{unit: st.Bytes(st.From, st.To)}):
+		t.reply(st.Error(wire.Fail(stanza.ResourceConstraint)))
+	case st.IsRequest():
+		s.unanswered[requestKey(st.From, st.ID)] = &wire.Stanza{Name: st.Name, Type: st.Type, ID: st.ID, From: st.From, To: st.To}
+	}
 }
+
+// requestKey tells requests to one session apart. The session that ends without an
+// answer has the host answer.
+func requestKey(from jid.JID, id string) string { return from.String() + "\x00" + id }
 
 // answer sends unit, which may be nil, to the session that sent st.
 func (t *turn) answer(st *wire.Stanza, unit []byte) {

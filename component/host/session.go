@@ -7,6 +7,7 @@ import (
 	"mellium.im/xmpp/stanza"
 	"mellium.im/xmpp/stream"
 
+	"xtokend/component/host/journal"
 	"xtokend/component/host/wire"
 )
 
@@ -27,33 +28,57 @@ type session struct {
 	directed   map[string]jid.JID // addresses that were sent presence
 	caps       caps
 
-	managed *managed // nil without stream management
-	timer   *time.Timer
+	unanswered map[string]*wire.Stanza // requests that others have made of the session, see requestKey
+
+	managed   *managed // nil without stream management
+	timer     *time.Timer
+	lost      time.Time // when it was left without a connection
+	failing   bool      // it is about to be ended
+	missed    bool      // there was no room for presence of others
+	refreshed int       // how often that was mended
 }
+
+// maxRefreshes bounds how often a session that has missed presence is sent all of
+// it again.
+const maxRefreshes = 10
 
 // item is something for a session to read.
 type item struct {
 	unit    []byte
 	message *message     // nil if it is not kept until the session has it
-	request *wire.Stanza // an IQ that must be answered if the session never has it; nil if none
+	mark    journal.Mark // what must be on disk before it is read
 }
 
 // receives says whether messages to the bare JID go to the session (RFC 6121
 // §8.5.2.1).
-func (s *session) receives() bool { return s.presence != nil && s.priority >= 0 }
+func (s *session) receives() bool { return s.presence != nil && s.priority >= 0 && s.reads() }
+
+// reads says whether what is sent to the session can reach its client.
+func (s *session) reads() bool {
+	return !s.ended && !s.failing && (s.managed != nil || !s.conn.isEnded())
+}
 
 // send puts an item where the session reads. It is false if the session has
-// ended, or does not read what is there already.
+// ended, or does not read what is there already, or if the item is too long.
 func (s *session) send(it item) bool {
 	return s.sendWithin(it, s.host.limits.QueueBytes)
 }
 
-// sendState sends what must not be left out, lest the session have a false idea
-// of who is there. A session that does not read at all is ended.
-func (s *session) sendState(unit []byte) {
-	if s.ended || s.sendWithin(item{unit: unit}, 2*s.host.limits.QueueBytes) {
+// show sends presence of others, which must not be able to end the session. What
+// there is no room for is made up for, see refresh.
+func (s *session) show(unit []byte) {
+	if !s.send(item{unit: unit}) {
+		s.missed = true
+	}
+}
+
+// must sends what the session cannot do without. One that does not read at all is
+// ended.
+func (s *session) must(it item) {
+	if s.ended || s.failing || len(it.unit) > s.host.limits.OutputBytes || s.sendWithin(it, s.host.limits.mustBytes()) {
 		return
 	}
+	s.failing = true
 	if s.managed != nil {
 		s.managed.resumable = false
 	}
@@ -65,13 +90,24 @@ func (s *session) sendState(unit []byte) {
 }
 
 func (s *session) sendWithin(it item, most int) bool {
-	if s.ended {
+	if s.ended || len(it.unit) > s.host.limits.OutputBytes {
 		return false
 	}
 	if s.managed != nil {
 		return s.managed.send(s, it, most)
 	}
 	return s.conn.enqueue(it, most)
+}
+
+// waiting is how many bytes wait for the session.
+func (s *session) waiting() int {
+	switch {
+	case s.managed != nil:
+		return s.managed.queued
+	case s.conn != nil:
+		return s.conn.waiting()
+	}
+	return 0
 }
 
 // available are the sessions of a user that have sent presence.
@@ -108,7 +144,12 @@ func (t *turn) end(s *session) {
 		s.disconnect()
 	}
 	if s.managed != nil {
-		t.giveBack(s.managed.queue)
+		for _, it := range s.managed.queue {
+			t.giveUp(it.message)
+		}
+	}
+	for _, request := range s.unanswered {
+		t.answer(request, request.Error(wire.Fail(stanza.RecipientUnavailable)))
 	}
 }
 
@@ -128,24 +169,19 @@ func (h *Host) dropped(c *conn) {
 		case s == nil:
 		case s.managed != nil && s.managed.resumable && !h.closed:
 			s.disconnect()
+			s.lost = time.Now()
 			s.endAfter(h.limits.ResumeWithin)
 		default:
 			t.end(s)
 		}
-		t.giveBack(c.unread())
-	})
-}
-
-// giveBack is for items that a client has not got, or not for certain.
-func (t *turn) giveBack(items []item) {
-	for _, it := range items {
-		switch {
-		case it.message != nil:
-			t.giveUp(it.message)
-		case it.request != nil:
-			t.answer(it.request, it.request.Error(wire.Fail(stanza.RecipientUnavailable)))
+		unread, passed := c.takeBack()
+		for _, m := range passed {
+			h.forget(m)
 		}
-	}
+		for _, m := range unread {
+			t.giveUp(m)
+		}
+	})
 }
 
 // endAfter ends the session after that time, unless it is resumed before.

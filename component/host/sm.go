@@ -39,11 +39,16 @@ func (m *managed) send(s *session, it item, most int) bool {
 }
 
 func (m *managed) write(c *conn, it item) {
-	c.say(it.unit)
+	c.say(item{unit: it.unit, mark: it.mark})
 	if !m.waiting {
-		m.waiting = true
-		c.say([]byte("<r xmlns='" + nsSM + "'/>"))
+		m.ask(c)
 	}
+}
+
+// ask asks the client for its count.
+func (m *managed) ask(c *conn) {
+	m.waiting = true
+	c.say(item{unit: []byte("<r xmlns='" + nsSM + "'/>")})
 }
 
 // acknowledge takes the client's count of stanzas. It is false if the client
@@ -55,9 +60,7 @@ func (m *managed) acknowledge(t *turn, handled uint32) bool {
 	}
 	for _, it := range m.queue[:n] {
 		m.queued -= len(it.unit)
-		if it.message != nil {
-			t.forget(it.message)
-		}
+		t.forget(it.message)
 	}
 	clear(m.queue[:n])
 	m.queue = m.queue[n:]
@@ -77,9 +80,9 @@ func (c *conn) management(e element.Element) {
 	case "enable":
 		c.host.turn(c, func(t *turn) { t.enable(e) })
 	case "resume":
-		c.resume(e)
+		c.host.turn(c, func(t *turn) { t.resume(e) })
 	case "r":
-		c.acknowledge()
+		c.host.turn(c, (*turn).acknowledgeClient)
 	case "a":
 		c.host.turn(c, func(t *turn) { t.acknowledged(e) })
 	default:
@@ -100,20 +103,16 @@ func (t *turn) enable(e element.Element) {
 		answer = fmt.Sprintf("<enabled xmlns='%s' id='%s' resume='true' max='%d'/>", nsSM, m.id, int(t.limits.ResumeWithin.Seconds()))
 	}
 	s.managed = m
-	t.conn.say([]byte(answer))
+	t.conn.say(item{unit: []byte(answer)})
 }
 
-// acknowledge answers the client's <r/> once all that it has said is on disk.
-func (c *conn) acknowledge() {
-	if err := c.awaitDisk(c.host.journal.Mark()); err != nil {
-		c.fail(stream.InternalServerError)
-		return
+// acknowledgeClient answers the client's <r/>; the client reads it when all that it
+// has said is on disk.
+func (t *turn) acknowledgeClient() {
+	if t.session != nil && t.session.managed != nil {
+		answer := fmt.Appendf(nil, "<a xmlns='%s' h='%d'/>", nsSM, t.session.managed.handled)
+		t.conn.say(item{unit: answer, mark: t.journal.Mark()})
 	}
-	c.host.turn(c, func(t *turn) {
-		if t.session != nil && t.session.managed != nil {
-			c.say(fmt.Appendf(nil, "<a xmlns='%s' h='%d'/>", nsSM, t.session.managed.handled))
-		}
-	})
 }
 
 func (t *turn) acknowledged(e element.Element) {
@@ -128,45 +127,42 @@ func (t *turn) acknowledged(e element.Element) {
 	}
 	m.waiting = false
 	if len(m.queue) > 0 {
-		m.waiting = true
-		t.conn.say([]byte("<r xmlns='" + nsSM + "'/>"))
+		m.ask(t.conn)
 	}
+	t.refresh(t.session)
 }
 
-// resume takes a session over from a connection that is lost, or soon will be.
-func (c *conn) resume(e element.Element) {
-	if err := c.awaitDisk(c.host.journal.Mark()); err != nil {
-		c.fail(stream.InternalServerError)
+// resume takes a session over from a connection that is lost, or soon will be. The
+// client reads the answer when all that it has said is on disk.
+func (t *turn) resume(e element.Element) {
+	c := t.conn
+	if c.jid.Resourcepart() != "" || c.isEnded() {
+		c.refuseManagement(stanza.UnexpectedRequest)
 		return
 	}
-	c.host.turn(c, func(t *turn) {
-		if c.jid.Resourcepart() != "" {
-			c.refuseManagement(stanza.UnexpectedRequest)
-			return
-		}
-		s := c.user.resumable(e.AttrValue("previd"))
-		h, err := strconv.ParseUint(e.AttrValue("h"), 10, 32)
-		if s == nil || err != nil {
-			c.refuseManagement(stanza.ItemNotFound)
-			return
-		}
-		m := s.managed
-		if !m.acknowledge(t, uint32(h)) {
-			c.countedTooHigh(e, m)
-			return
-		}
-		if old := s.conn; old != nil {
-			s.disconnect()
-			old.fail(stream.Conflict)
-		}
-		s.stopTimer()
-		s.conn, c.session, c.jid = c, s, s.jid
-		c.say(fmt.Appendf(nil, "<resumed xmlns='%s' h='%d' previd='%s'/>", nsSM, m.handled, m.id))
-		m.waiting = false
-		for _, it := range m.queue {
-			m.write(c, it)
-		}
-	})
+	s := c.user.resumable(e.AttrValue("previd"))
+	h, err := strconv.ParseUint(e.AttrValue("h"), 10, 32)
+	if s == nil || err != nil {
+		c.refuseManagement(stanza.ItemNotFound)
+		return
+	}
+	m := s.managed
+	if !m.acknowledge(t, uint32(h)) {
+		c.countedTooHigh(e, m)
+		return
+	}
+	if old := s.conn; old != nil {
+		s.disconnect()
+		old.fail(stream.Conflict)
+	}
+	s.stopTimer()
+	s.conn, c.session, c.jid = c, s, s.jid
+	answer := fmt.Appendf(nil, "<resumed xmlns='%s' h='%d' previd='%s'/>", nsSM, m.handled, m.id)
+	c.say(item{unit: answer, mark: t.journal.Mark()})
+	m.waiting = false
+	for _, it := range m.queue {
+		m.write(c, it)
+	}
 }
 
 // countedTooHigh ends the stream of a client that acknowledges what it was not
@@ -188,5 +184,5 @@ func (u *user) resumable(id string) *session {
 }
 
 func (c *conn) refuseManagement(condition stanza.Condition) {
-	c.say([]byte("<failed xmlns='" + nsSM + "'><" + string(condition) + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"))
+	c.say(item{unit: []byte("<failed xmlns='" + nsSM + "'><" + string(condition) + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>")})
 }

@@ -51,17 +51,31 @@ func (c *conn) openStream(unit []byte) {
 		c.fail(stream.NotWellFormed)
 	case h.Name != xml.Name{Space: nsStream, Local: "stream"} || h.ContentNS != wire.NSClient:
 		c.fail(stream.InvalidNamespace)
+	case declarationBytes(h) > maxDeclarationBytes:
+		c.fail(stream.PolicyViolation)
 	default:
-		c.say([]byte(features))
+		c.say(item{unit: []byte(features)})
 	}
+}
+
+// maxDeclarationBytes bounds the prefixes and namespaces that a header declares:
+// each stanza is looked through for each, and takes those along that it uses.
+const maxDeclarationBytes = 2048
+
+func declarationBytes(h element.Header) int {
+	n := 0
+	for _, d := range h.Extra {
+		n += len(d.Name.Local) + len(d.Value) + 16
+	}
+	return n
 }
 
 // answerHeader says our header, before anything else (RFC 6120 §4.9.1.2).
 func (c *conn) answerHeader() {
 	if !c.answered {
 		c.answered = true
-		c.say([]byte(`<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='` + nsStream + `' from='` +
-			element.Escape(c.host.domain.String()) + `' id='` + newID() + `' version='1.0' xml:lang='en'>`))
+		c.say(item{unit: []byte(`<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='` + nsStream + `' from='` +
+			element.Escape(c.host.domain.String()) + `' id='` + newID() + `' version='1.0' xml:lang='en'>`)})
 	}
 }
 
@@ -95,7 +109,11 @@ func (c *conn) fail(e stream.Error) { c.failWith(e, nil) }
 // failWith adds an application-specific condition.
 func (c *conn) failWith(e stream.Error, condition []byte) {
 	c.answerHeader()
-	c.finish([]byte("<stream:error><" + e.Err + " xmlns='" + nsStreams + "'/>" + string(condition) + "</stream:error></stream:stream>"))
+	c.finish(streamErrorOf(e, condition))
+}
+
+func streamErrorOf(e stream.Error, condition []byte) []byte {
+	return []byte("<stream:error><" + e.Err + " xmlns='" + nsStreams + "'/>" + string(condition) + "</stream:error></stream:stream>")
 }
 
 // faultOf is the stream error for what the scanner found.

@@ -62,12 +62,22 @@ func (t *turn) subscribe(st *wire.Stanza, u *user, c *contact, other *user) {
 	case other.blocks(u.jid): // as if nobody were there to answer
 	case other.isSeenBy(u):
 		t.granted(u, other, subscriptionPresence(stanza.SubscribedPresence, c.jid, u.jid))
-	case other.requests[u.jid.String()] == nil && len(other.requests) < t.limits.RosterItems:
-		r := &request{from: u.jid, unit: st.Bytes(u.jid, other.jid)}
+	case other.requests[u.jid.String()] == nil && len(other.requests) < t.limits.Requests:
+		r := &request{from: u.jid, unit: requestOf(st, u.jid, other.jid)}
 		other.requests[u.jid.String()] = r
 		t.put(bucketRequests, pairKey(other, u.jid), r.unit)
 		t.inform(other, u.jid, r.unit)
 	}
+}
+
+// maxRequestBytes bounds what is kept of a request; a longer one loses what it says.
+const maxRequestBytes = 1024
+
+func requestOf(st *wire.Stanza, from, to jid.JID) []byte {
+	if unit := st.Bytes(from, to); len(unit) <= maxRequestBytes {
+		return unit
+	}
+	return subscriptionPresence(stanza.SubscribePresence, from, to)
 }
 
 // approve lets other see the user, as it has asked to (RFC 6121 §3.1.5, §3.1.6).
@@ -184,7 +194,7 @@ func (t *turn) inform(u *user, from jid.JID, unit []byte) {
 		return
 	}
 	for _, s := range u.available() {
-		t.say(s, unit)
+		t.offer(s, unit) // nobody may end another's session by it
 	}
 }
 
