@@ -58,7 +58,7 @@ func (r *room) list(asker jid.JID, e element.Element) ([]byte, *stanza.Error) {
 		for _, o := range r.occupants {
 			if o.role == ro {
 				q.Items = append(q.Items, item{Affiliation: r.affiliation(o.user).String(), Role: ro.String(),
-					JID: o.latest().jid.String(), Nick: o.nick()})
+					JID: o.user.String(), Nick: o.nick()})
 			}
 		}
 	}
@@ -112,6 +112,9 @@ func (r *room) changeOf(e element.Element) (change, *stanza.Error) {
 	ro, byRole := roles[e.AttrValue("role")]
 	reason, _ := e.Child(nsAdmin, "reason")
 	c := change{affiliation: a, role: ro, reason: reason.Text}
+	if fault := r.service.tooLong(reason.Text); fault != nil {
+		return c, fault
+	}
 	o := r.byNick(e.AttrValue("nick"))
 	address := e.AttrValue("jid")
 	switch {
@@ -165,10 +168,19 @@ func (r *room) maySetAffiliation(actor jid.JID, c change) *stanza.Error {
 		return fail(stanza.NotAllowed, "You may not change the affiliation of this user.")
 	case was == affiliationOwner && c.affiliation != affiliationOwner && r.owners() == 1:
 		return fail(stanza.Conflict, "A room needs an owner.")
-	case was == affiliationNone && c.affiliation != affiliationNone && len(r.affiliations) >= r.service.limits.Affiliations:
+	case was == affiliationNone && c.affiliation != affiliationNone && r.isFull(c.user):
 		return fail(stanza.ResourceConstraint, "The room remembers too many users.")
 	}
 	return nil
+}
+
+// isFull says whether the room cannot remember an affiliation of one more user.
+func (r *room) isFull(user jid.JID) bool {
+	bytes := len(user.String())
+	for known := range r.affiliations {
+		bytes += len(known)
+	}
+	return len(r.affiliations) >= r.service.limits.Affiliations || bytes > r.service.limits.AffiliationBytes
 }
 
 func (r *room) owners() (n int) {

@@ -77,15 +77,18 @@ func (r *room) invite(st *wire.Stanza, list []element.Element) *stanza.Error {
 // inviteOne invites one user. Who may not see JIDs in the room is not shown the
 // inviter's.
 func (r *room) inviteOne(st *wire.Stanza, from *occupant, to jid.JID, e element.Element) *stanza.Error {
+	reason, _ := e.Child(nsUser, "reason")
+	if fault := r.service.tooLong(st.ID, reason.Text); fault != nil {
+		return fault
+	}
 	joins := r.config.membersOnly && r.affiliation(to) == affiliationNone
-	if joins && len(r.affiliations) >= r.service.limits.Affiliations {
+	if joins && r.isFull(to) {
 		return fail(stanza.ResourceConstraint, "The room remembers too many users.")
 	}
 	inviter := from.user
 	if !r.config.nonAnonymous && r.defaultRole(r.affiliation(to)) < roleModerator {
 		inviter = from.jid
 	}
-	reason, _ := e.Child(nsUser, "reason")
 	x := wire.Marshal(&userX{Invite: &invitation{From: inviter.String(), Reason: reason.Text}, Password: r.config.password})
 	direct := wire.Marshal(&conference{JID: r.jid.String(), Password: r.config.password, Reason: reason.Text})
 	if !r.service.deliver(to, r.notice(st, to, append(x, direct...))) {
@@ -108,6 +111,9 @@ func (r *room) decline(st *wire.Stanza, e element.Element) *stanza.Error {
 		return fail(stanza.Forbidden, "")
 	}
 	reason, _ := e.Child(nsUser, "reason")
+	if fault := r.service.tooLong(st.ID, reason.Text); fault != nil {
+		return fault
+	}
 	x := wire.Marshal(&userX{Decline: &invitation{From: st.From.Bare().String(), Reason: reason.Text}})
 	if !to.Bare().Equal(r.jid) {
 		if to.Localpart() == "" || !r.service.deliver(to.Bare(), r.notice(st, to.Bare(), x)) {

@@ -47,6 +47,16 @@ func TestLimits(t *testing.T) {
 		}
 		return macros.Replace("<message id='1' to='room@rooms.example.org'><x {user}>" + all + "</x></message>")
 	}
+	change := func(attributes, reason string) string {
+		return admin("<item " + attributes + "><reason>" + reason + "</reason></item>")
+	}
+	reasoned := func(what, reason string) string {
+		return macros.Replace("<message id='1' to='room@rooms.example.org'><x {user}><" + what + " to='carol@example.org'><reason>" + reason +
+			"</reason></" + what + "></x></message>")
+	}
+	identified := func(unit, id string) string { return strings.Replace(unit, "id='1'", "id='"+id+"'", 1) }
+	version := "<iq type='get' id='1' to='room@rooms.example.org/al'><query xmlns='jabber:iq:version'/></iq>"
+	forMembers := set("membersonly", "1") + "\n"
 	for _, tc := range []struct {
 		name        string
 		limits      muc.Limits
@@ -58,6 +68,20 @@ func TestLimits(t *testing.T) {
 		{"rooms of a user", muc.Limits{RoomsPerUser: 1}, "bob", fmt.Sprintf(join, "b", "bob"), fmt.Sprintf(join, "c", "bob"), "subject", "cancel/not-allowed"},
 		{"rooms of a session", muc.Limits{RoomsPerSession: 1}, "bob", fmt.Sprintf(join, "room", "bob"), fmt.Sprintf(join, "b", "bob"), "subject", "wait/resource-constraint"},
 		{"affiliations", muc.Limits{Affiliations: 2}, "alice", admin(item("bob")), admin(item("carol")), "result", "wait/resource-constraint"},
+		{"bytes of affiliations", muc.Limits{AffiliationBytes: len("alice@example.orgcarol@example.org")}, "alice",
+			admin(item("carol")), admin(item("b")), "result", "wait/resource-constraint"},
+		{"bytes of affiliations, by invitation", muc.Limits{AffiliationBytes: len("alice@example.orgcarol@example.org")}, "alice",
+			forMembers + invite("carol"), invite("b"), "invite", "wait/resource-constraint"},
+		{"reason of a change of role", muc.Limits{TextBytes: 5}, "alice", change("nick='al' role='moderator'", "12345"),
+			change("nick='al' role='moderator'", "123456"), "result", "modify/not-acceptable"},
+		{"reason of a change of affiliation", muc.Limits{TextBytes: 5}, "alice", change("jid='bob@example.org' affiliation='outcast'", "12345"),
+			change("jid='bob@example.org' affiliation='outcast'", "123456"), "result", "modify/not-acceptable"},
+		{"reason of an invitation", muc.Limits{TextBytes: 5}, "alice", reasoned("invite", "12345"), reasoned("invite", "123456"), "reason(12345)", "modify/not-acceptable"},
+		{"id of an invitation", muc.Limits{TextBytes: 5}, "alice", identified(invite("bob"), "12345"), identified(invite("bob"), "123456"), "id=12345", "modify/not-acceptable"},
+		{"reason of a refusal", muc.Limits{TextBytes: 5}, "bob", reasoned("decline", "12345"), reasoned("decline", "123456"), "reason(12345)", "modify/not-acceptable"},
+		{"id of a refusal", muc.Limits{TextBytes: 5}, "bob", identified(reasoned("decline", ""), "12345"), identified(reasoned("decline", ""), "123456"),
+			"id=12345", "modify/not-acceptable"},
+		{"id of a request", muc.Limits{TextBytes: 5}, "alice", identified(version, "12345"), identified(version, "123456"), "get id=", "modify/not-acceptable"},
 		{"items", muc.Limits{Items: 2}, "alice", admin(item("x"), item("y")), admin(item("x"), item("y"), item("z")), "result", "modify/policy-violation"},
 		{"invitations", muc.Limits{Items: 2}, "alice", invite("x", "y"), invite("x", "y", "z"), "invite", "modify/policy-violation"},
 		{"nick", muc.Limits{NickBytes: 5}, "bob", fmt.Sprintf(join, "room", "éabc"), fmt.Sprintf(join, "room", "éabcd"), "subject", "modify/policy-violation"},
@@ -76,13 +100,34 @@ func TestLimits(t *testing.T) {
 			r := newRig(t, tc.limits)
 			r.in("room")
 			from := tc.from + "@example.org/desk"
-			r.say(from, tc.at)
+			for _, unit := range strings.Split(tc.at, "\n") {
+				r.say(from, unit)
+			}
 			if got := r.last(); !strings.Contains(got, tc.good) {
 				t.Errorf("at the limit: %s", got)
 			}
 			r.say(from, tc.beyond)
 			if got := r.last(); !strings.Contains(got, tc.error) {
 				t.Errorf("beyond the limit: %s", got)
+			}
+		})
+	}
+}
+
+// TestDestroyIsBounded: a farewell that is too long is refused, and the room stays.
+func TestDestroyIsBounded(t *testing.T) {
+	for _, tc := range []struct{ name, reason, password, want string }{
+		{"reason", "123456", "12345", "modify/not-acceptable"},
+		{"password", "12345", "123456", "modify/not-acceptable"},
+		{"neither", "12345", "12345", "result"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t, muc.Limits{TextBytes: 5})
+			r.in("room")
+			r.say("alice@example.org/desk", macros.Replace("<iq type='set' id='1' to='room@rooms.example.org'><query {owner}><destroy>"+
+				"<reason>"+tc.reason+"</reason><password>"+tc.password+"</password></destroy></query></iq>"))
+			if got := r.take(); !strings.Contains(got[len(got)-1], tc.want) || (len(got) == 1) != (tc.want != "result") {
+				t.Errorf("got %v", got)
 			}
 		})
 	}

@@ -119,6 +119,9 @@ func (r *room) destroyFor(e element.Element) *stanza.Error {
 	reason, _ := e.Child(nsOwner, "reason")
 	password, _ := e.Child(nsOwner, "password")
 	v.Reason, v.Password = reason.Text, password.Text
+	if fault := r.service.tooLong(v.Reason, v.Password); fault != nil {
+		return fault
+	}
 	r.destroy(v)
 	return nil
 }

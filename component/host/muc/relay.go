@@ -16,6 +16,7 @@ import (
 func (r *room) relay(st *wire.Stanza) (later func()) {
 	x, to := r.bySender(st), r.byNick(st.To.Resourcepart())
 	_, ping := st.Child(nsPing, "ping")
+	fault := r.service.tooLong(st.ID)
 	switch {
 	case !st.IsRequest():
 		if x != nil && to != nil {
@@ -29,6 +30,8 @@ func (r *room) relay(st *wire.Stanza) (later func()) {
 		r.service.reply(st, st.Result(nil)) // XEP-0410 §3.3
 	case isOfAccount(st):
 		return r.service.ask(to.user, st)
+	case fault != nil:
+		r.service.refuse(st, *fault)
 	default:
 		r.relayRequest(st, x, to.latest())
 	}

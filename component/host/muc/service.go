@@ -183,6 +183,18 @@ func fail(c stanza.Condition, text string) *stanza.Error {
 	return &e
 }
 
+// tooLong is the error for a text that a client would have the service write and
+// that is longer than may be, nil if none is. Escaped it may be five times as long,
+// and in a stanza to everybody.
+func (s *Service) tooLong(texts ...string) *stanza.Error {
+	for _, text := range texts {
+		if len(text) > s.limits.TextBytes {
+			return fail(stanza.NotAcceptable, "This text is too long.")
+		}
+	}
+	return nil
+}
+
 // absent is the error for whom is not in the room; trying again in other words
 // would not help.
 func absent() stanza.Error {
