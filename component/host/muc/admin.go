@@ -145,14 +145,17 @@ func (r *room) mayChange(actor jid.JID, c change) *stanza.Error {
 }
 
 // maySetRole follows XEP-0045 §5.1.3: moderators give and take voice and kick, but
-// nobody of a higher affiliation; admins make and unmake moderators.
+// nobody of a higher affiliation; admins make and unmake moderators. Admins and
+// owners are moderators whoever likes it, themselves included (§8.4, §9.7): with
+// another role they could not make themselves one again.
 func (r *room) maySetRole(actor jid.JID, c change) *stanza.Error {
-	x, own := r.sessions[actor.String()], r.affiliation(actor)
+	x, own, other := r.sessions[actor.String()], r.affiliation(actor), r.affiliation(c.occupant.user)
 	switch {
 	case len(c.occupant.sessions) == 0:
 		return fail(stanza.ItemNotFound, "Nobody of that nickname is in this room.")
 	case x == nil || x.occupant.role < roleModerator,
-		own < r.affiliation(c.occupant.user),
+		own < other,
+		other >= affiliationAdmin && (c.role == roleVisitor || c.role == roleParticipant),
 		(c.occupant.role == roleModerator || c.role == roleModerator) && own < affiliationAdmin:
 		return fail(stanza.NotAllowed, "You may not change the role of this occupant.")
 	}

@@ -36,7 +36,7 @@ func (s *Service) discover(st *wire.Stanza) ([]byte, *stanza.Error) {
 // could be longer than an element may be (XEP-0059 §2).
 func (s *Service) listRooms(st *wire.Stanza) ([]byte, *stanza.Error) {
 	public := slices.Collect(maps.Values(s.rooms))
-	public = slices.DeleteFunc(public, func(r *room) bool { return !r.config.public || r.locked })
+	public = slices.DeleteFunc(public, func(r *room) bool { return !r.config.public })
 	slices.SortFunc(public, func(a, b *room) int { return cmp.Compare(a.jid.String(), b.jid.String()) })
 	limit, begin := s.limits.Listed, 0
 	wants, asked := st.Payload().Child(nsResultSet, "set")

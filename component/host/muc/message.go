@@ -36,7 +36,8 @@ func (r *room) groupchat(st *wire.Stanza) {
 		r.service.refuse(st, *fail(stanza.Forbidden, "You may not speak in this room."))
 		return
 	}
-	if subject, ok := subjectOf(st); ok {
+	subject, sets := subjectOf(st)
+	if sets {
 		if fault := r.setSubject(x.occupant, subject); fault != nil {
 			r.service.refuse(st, *fault)
 			return
@@ -44,7 +45,9 @@ func (r *room) groupchat(st *wire.Stanza) {
 	}
 	id := wire.Marshal(&stanzaID{ID: rand.Text(), By: r.jid.String()})
 	unit := st.Without(r.forged).Bytes(jid.JID{}, jid.JID{}, r.occupantID(x.occupant.user), id)
-	r.remember(st, x.occupant, unit)
+	if !sets { // who comes later is told the subject of then
+		r.remember(st, x.occupant, unit)
+	}
 	r.broadcast(x.occupant.jid, unit)
 }
 

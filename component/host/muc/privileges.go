@@ -47,7 +47,8 @@ func (r *room) remembers(user jid.JID, a affiliation) {
 }
 
 // setAffiliation changes an affiliation, and the roles that go with it (XEP-0045
-// §9, §10).
+// §9, §10): a higher one gives at least the role that goes with it, and a lower one
+// leaves at most that. Who was muted stays so when he is no member any more.
 func (r *room) setAffiliation(c change) {
 	was := r.affiliation(c.user)
 	r.remembers(c.user, c.affiliation)
@@ -67,8 +68,10 @@ func (r *room) setAffiliation(c change) {
 		case ro == roleNone:
 			n.codes = []int{statusUnaffiliated}
 			r.expel(o, n)
-		case c.affiliation < was || ro > o.role:
-			r.tellRole(o, ro, n)
+		case c.affiliation < was:
+			r.tellRole(o, min(ro, o.role), n)
+		case c.affiliation > was:
+			r.tellRole(o, max(ro, o.role), n)
 		default:
 			r.tellRole(o, o.role, n)
 		}

@@ -121,3 +121,22 @@ func TestStanzaID(t *testing.T) {
 		t.Errorf("in history the id is %q, was %q", got, id)
 	}
 }
+
+// TestErrorsNameTheRoom: an error from an occupant's address may be the room's or
+// the occupant's (RFC 6120 §8.3.1).
+func TestErrorsNameTheRoom(t *testing.T) {
+	r := newRaw(t)
+	r.in("room")
+	for _, unit := range []string{
+		"<presence to='room@rooms.example.org/al'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		"<message type='chat' to='room@rooms.example.org/al'><body>hi</body></message>",
+		"<iq type='get' id='1' to='room@rooms.example.org/al'><query xmlns='jabber:iq:version'/></iq>",
+		"<iq type='get' id='1' to='room@rooms.example.org'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>",
+	} {
+		r.say("bob@example.org/desk", unit)
+		e, ok := r.latest("bob").Child(wire.NSClient, "error")
+		if by := e.AttrValue("by"); !ok || by != "room@rooms.example.org" {
+			t.Errorf("%s: refused by %q", unit, by)
+		}
+	}
+}
