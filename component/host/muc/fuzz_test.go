@@ -13,7 +13,7 @@ import (
 
 var (
 	fuzzSessions = []string{"alice@example.org/1", "alice@example.org/2", "bob@example.org/1", "bob@example.org/2", "carol@example.org/1", "dave@example.org/1", "eve@example.org/1"}
-	fuzzNicks    = []string{"a", "b", "c", "d", "too-long-a-nick"}
+	fuzzNicks    = []string{"a", "b", "c", "d", "too-long-a-nick", "A", "ｂ"}
 	fuzzStanzas  = []string{
 		"<presence to='R/N'>{x}</presence>",
 		"<presence to='R/N'>{x}<status>S</status><x {user}><item affiliation='owner' nick='forged'/></x></presence>",

@@ -22,7 +22,7 @@ func (r *room) refusal(st *wire.Stanza) *stanza.Error {
 		places += places / 10 // §7.2.9
 	}
 	var fault stanza.Error
-	switch known := r.byNick(st.To.Resourcepart()); {
+	switch {
 	case a == affiliationOutcast:
 		fault = wire.Fail(stanza.Forbidden)
 	case r.locked && a != affiliationOwner:
@@ -31,7 +31,7 @@ func (r *room) refusal(st *wire.Stanza) *stanza.Error {
 		fault = wire.Fail(stanza.RegistrationRequired)
 	case subtle.ConstantTimeCompare([]byte(password.Text), []byte(r.config.password)) == 0 && r.config.password != "":
 		fault = wire.Fail(stanza.NotAuthorized)
-	case known != nil && !known.user.Equal(st.From.Bare()):
+	case r.isTaken(st.To.Resourcepart(), st.From):
 		fault = wire.Fail(stanza.Conflict)
 	case len(r.sessions) >= places:
 		fault = *fail(stanza.ServiceUnavailable, "The room is full.")
@@ -70,7 +70,8 @@ func (r *room) join(st *wire.Stanza, codes ...int) {
 	x := &session{jid: st.From, presence: r.visible(st)}
 	o := r.byNick(st.To.Resourcepart())
 	if o == nil {
-		o = &occupant{jid: st.To, user: st.From.Bare(), role: r.defaultRole(r.affiliation(st.From))}
+		o = &occupant{user: st.From.Bare(), role: r.defaultRole(r.affiliation(st.From))}
+		o.setNick(st.To)
 	}
 	r.add(x, o)
 	r.tellOthers(x)

@@ -127,7 +127,11 @@ func (m *model) presence(v *view, to, from jid.JID, e element.Element, unit []by
 	}
 }
 
-// check compares what the sessions in each room see: it is the same for all.
+// alike makes those of the fuzzed nicks the same that people take for each other.
+var alike = strings.NewReplacer("A", "a", "ｂ", "b")
+
+// check compares what the sessions in each room see: it is the same for all, and
+// nobody can be taken for another.
 func (m *model) check() {
 	seen := make(map[string]string) // by room
 	count := make(map[string]int)
@@ -144,6 +148,13 @@ func (m *model) check() {
 		seen[room] = all
 		if count[room]++; count[room] > fuzzLimits.Sessions+fuzzLimits.Sessions/10 {
 			m.t.Fatalf("%d sessions in %s", count[room], room)
+		}
+		whose := make(map[string]string)
+		for nick, id := range v.ids {
+			if other := whose[alike.Replace(nick)]; other != "" && other != id {
+				m.t.Fatalf("%s sees in %s %s, who looks like another", who, room, nick)
+			}
+			whose[alike.Replace(nick)] = id
 		}
 		if v.items[v.nick] == "" {
 			m.t.Fatalf("%s is %q in %s, where there are %v", who, v.nick, room, v.items)

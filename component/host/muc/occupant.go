@@ -12,6 +12,7 @@ import (
 // (XEP-0045 §7.2.8).
 type occupant struct {
 	jid  jid.JID // the room's with the nick
+	key  string  // of the nick, see nickKey
 	user jid.JID // bare
 	role role
 	// sessions are those of the user that are in the room. The last one has sent
@@ -22,6 +23,8 @@ type occupant struct {
 }
 
 func (o *occupant) nick() string { return o.jid.Resourcepart() }
+
+func (o *occupant) setNick(address jid.JID) { o.jid, o.key = address, nickKey(address.Resourcepart()) }
 
 func (o *occupant) latest() *session { return o.sessions[len(o.sessions)-1] }
 

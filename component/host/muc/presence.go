@@ -64,7 +64,7 @@ func gone() *stanza.Error { return fail(stanza.ItemNotFound, "You are not in thi
 // unfitFor is unfit for who is in the room already.
 func (r *room) unfitFor(x *session, st *wire.Stanza, renames bool) *stanza.Error {
 	if renames {
-		if r.byNick(st.To.Resourcepart()) != nil {
+		if nick := st.To.Resourcepart(); r.byNick(nick) != nil || r.isTaken(nick, st.From) {
 			e := wire.Fail(stanza.Conflict)
 			return &e
 		}
@@ -98,7 +98,7 @@ func (r *room) speak(x *session, st *wire.Stanza) {
 func (r *room) rename(x *session, st *wire.Stanza) {
 	o := x.occupant
 	r.tell(o, o.sessions, news{presence: unavailable(), jid: x.jid, nick: st.To.Resourcepart(), codes: []int{statusNewNick}})
-	o.jid = st.To
+	o.setNick(st.To)
 	r.update(x, st)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"slices"
 
+	"golang.org/x/text/secure/precis"
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 
@@ -82,13 +83,30 @@ func (r *room) closeIfDone() {
 
 func (r *room) affiliation(user jid.JID) affiliation { return r.affiliations[user.Bare().String()] }
 
-// byNick returns the occupant of that nick, and nil if there is none.
+// byNick returns the occupant of exactly that nick, and nil if there is none.
 func (r *room) byNick(nick string) *occupant {
 	i := slices.IndexFunc(r.occupants, func(o *occupant) bool { return o.nick() == nick })
 	if i < 0 {
 		return nil
 	}
 	return r.occupants[i]
+}
+
+// isTaken says whether the nick, or one that people would take for it, is that of
+// somebody other than user.
+func (r *room) isTaken(nick string, user jid.JID) bool {
+	key := nickKey(nick)
+	return slices.ContainsFunc(r.occupants, func(o *occupant) bool { return o.key == key && !o.user.Equal(user.Bare()) })
+}
+
+// nickKey is the same for nicks that differ in letter case, width of letters or
+// spaces alone (RFC 8266 §2.4). A few nicks that are fit for a JID have no key by
+// those rules, Korean letters that stand alone among them: they are their own.
+func nickKey(nick string) string {
+	if key, err := precis.Nickname.CompareKey(nick); err == nil {
+		return key
+	}
+	return nick
 }
 
 // bySender returns the session that sent st if it is in the room.
