@@ -55,9 +55,13 @@ func (t *turn) capsSaid(s *session, st *wire.Stanza, initial bool) {
 		t.capsLearned(s, known)
 		return
 	}
-	s.caps.asked = newID()
+	id := newID()
 	query := wire.Marshal(disco.Info{Node: said.node + "#" + said.ver})
-	s.send(item{unit: wire.FromIQ(stanza.IQ{ID: s.caps.asked, Type: stanza.GetIQ, From: s.user.jid, To: s.jid}, query)})
+	if !s.send(item{unit: wire.FromIQ(stanza.IQ{ID: id, Type: stanza.GetIQ, From: s.user.jid, To: s.jid}, query)}) {
+		s.caps.said = capsNode{} // it is asked when it says so again
+		return
+	}
+	s.caps.asked = id
 }
 
 // capsAnswered takes the answer to such a request. Others of the same hash are not

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -43,6 +44,12 @@ func tunes(nodes ...string) (ver, answer string) {
 	return i.Hash(sha1.New()), answer
 }
 
+// hashOf is the hash of a text (XEP-0115 §5.1).
+func hashOf(text string) string {
+	sum := sha1.Sum([]byte(text))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 func event(items string) string {
 	return "<message type='headline' id='…' from='alice@example.org' to='…'><event xmlns='http://jabber.org/protocol/pubsub#event'>" + items + "</event></message>"
 }
@@ -51,8 +58,24 @@ func noteEvent(node, id, text string) string {
 	return event(fmt.Sprintf("<items node='%s'><item id='%s'><note xmlns='urn:note'>%s</note></item></items>", node, id, text))
 }
 
+// converse is what converse.js 14 answers.
+const converse = "<identity category='client' name='Converse' type='web'/>" +
+	"<feature var='http://jabber.org/protocol/chatstates'/><feature var='http://jabber.org/protocol/disco#info'/>" +
+	"<feature var='http://jabber.org/protocol/muc'/><feature var='http://jabber.org/protocol/rosterx'/>" +
+	"<feature var='jabber:x:conference'/><feature var='jabber:x:oob'/><feature var='storage:bookmarks+notify'/>" +
+	"<feature var='urn:ietf:params:xml:ns:conference-info+notify'/><feature var='urn:xmpp:carbons:2'/>" +
+	"<feature var='urn:xmpp:http:upload:0'/><feature var='urn:xmpp:idle:1'/><feature var='urn:xmpp:mam:2'/>" +
+	"<feature var='urn:xmpp:message-correct:0'/><feature var='urn:xmpp:reactions:0'/><feature var='urn:xmpp:reply:0'/>" +
+	"<feature var='urn:xmpp:spoiler:0'/><feature var='urn:xmpp:xbosh'/><feature var='vcard-temp'/><feature var='vcard-temp:x:update'/>"
+
+// capsForm is an extended answer about tea (XEP-0128).
+func capsForm(kind, fields string) string {
+	return "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>" + kind + "</field>" + fields + "</x>"
+}
+
 // A hash that an answer has shown to be right is not asked for again. The first
-// two are the examples of XEP-0115 §5.2 and §5.3.
+// two are the examples of XEP-0115 §5.2 and §5.3, that of converse.js is what it
+// says itself, and those of parts that begin alike are from Prosody.
 func TestClientsAreKnownByTheirHash(t *testing.T) {
 	many, manyAnswer := tunes("urn:b", "urn:a", "http://jabber.org/protocol/tune", "urn:a-b")
 	for _, tc := range []struct{ name, hash, ver, answer, again string }{
@@ -67,6 +90,13 @@ func TestClientsAreKnownByTheirHash(t *testing.T) {
 			"<field var='ip_version'><value>ipv4</value><value>ipv6</value></field><field var='os'><value>Mac</value></field>" +
 			"<field var='os_version'><value>10.5.1</value></field><field var='software'><value>Psi</value></field>" +
 			"<field var='software_version'><value>0.11</value></field></x>"},
+		{name: "converse.js", hash: "sha-1", ver: "Ie1YxbYElqMhUzpkIAN6dKFpmsM=", answer: converse},
+		{name: "parts that begin alike", hash: "sha-1", ver: "mTs4xF/Zw8kPUD3SX/s0qwygl4E=", answer: "<identity category='client' type='pc' name='Tunes'/>" +
+			"<feature var='urn:note+notify'/><feature var='urn:note'/>" +
+			capsForm("<value>urn:tea:2</value>", "<field var='milk'><value>yes</value></field>") +
+			capsForm("<value>urn:tea</value>", "<field var='kind:2'><value>black+</value><value>black</value></field><field var='kind'><value>green</value></field>")},
+		{name: "a form of two kinds", hash: "sha-1", ver: hashOf("client/pc//Tunes<urn:tea<"), answer: "<identity category='client' type='pc' name='Tunes'/>" +
+			capsForm("<value>urn:tea</value><value>urn:coffee</value>", ""), again: "asked"},
 		{name: "mellium", hash: "sha-1", ver: many, answer: manyAnswer},
 		{name: "wrong", hash: "sha-1", ver: many, answer: "<feature var='urn:a+notify'/>", again: "asked"},
 		{name: "empty", hash: "sha-1", ver: many, answer: "", again: "asked"},
@@ -133,10 +163,11 @@ func TestAnAnswerMustBeToTheQuestion(t *testing.T) {
 	}
 	mallory.expectNothing()
 	alice.send("<iq type='result' id='x' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", answer)
-	alice.send("<iq type='error' id='%s' to='alice@example.org'/>", id)
+	alice.send("<iq type='error' id='%s' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", id, answer)
 	alice.send("<iq type='result' id='%s' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", id, answer)
 	alice.publish("urn:note", "a", "one")
 	alice.published("urn:note", "a")
+	alice.expectNothing()
 }
 
 // Of more clients than are remembered, one is asked again.
@@ -162,4 +193,118 @@ func TestKnownClientsAreBounded(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("%d of %d were asked", asked, clients)
 	}
+}
+
+// What is known of a client counts for that algorithm alone.
+func TestAHashIsThatOfItsAlgorithm(t *testing.T) {
+	h := newHost(t, host.Config{})
+	ver, answer := tunes("urn:note")
+	alice := login(t, h, "alice/a")
+	alice.says("sha-1", ver)
+	alice.isAsked(ver, answer)
+	for i, hash := range []string{"sha-256", ""} {
+		bob := login(t, h, fmt.Sprint("bob/", i))
+		bob.says(hash, ver)
+		bob.isAsked(ver, answer)
+		bob.send("</stream:stream>")
+	}
+}
+
+// Of a client that says something else before it has answered, the answer is one
+// to nothing.
+func TestAnAnswerMayComeTooLate(t *testing.T) {
+	h := newHost(t, host.Config{})
+	old, oldAnswer := tunes("urn:old")
+	is, isAnswer := tunes("urn:new")
+	bob := login(t, h, "bob/b")
+	bob.says("sha-1", is)
+	bob.isAsked(is, isAnswer)
+	alice := login(t, h, "alice/a")
+	alice.says("sha-1", old)
+	_, id, _ := strings.Cut(alice.next(), "id='")
+	id, _, _ = strings.Cut(id, "'")
+	alice.says("sha-1", is)
+	alice.send("<iq type='result' id='%s' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", id, oldAnswer)
+	for _, node := range []string{"urn:old", "urn:new"} {
+		alice.publish(node, "a", "one")
+		alice.published(node, "a")
+	}
+	alice.expect(noteEvent("urn:new", "a", "one"))
+	alice.expectNothing()
+}
+
+// A client that becomes available anew must say what it is (XEP-0115 §8.4).
+func TestWhatAClientIsEndsWithItsPresence(t *testing.T) {
+	h := newHost(t, host.Config{})
+	ver, answer := tunes("urn:note")
+	alice := login(t, h, "alice/a")
+	alice.says("sha-1", ver)
+	alice.isAsked(ver, answer)
+	alice.send("<presence type='unavailable'/>")
+	alice.expect("<presence type='unavailable' …/>")
+	alice.send("<presence/>")
+	alice.expect("<presence from='%s' …/>", alice.jid())
+	alice.publish("urn:note", "a", "one")
+	alice.published("urn:note", "a")
+	alice.expectNothing()
+	alice.says("sha-1", ver)
+	alice.expect(noteEvent("urn:note", "a", "one"))
+	alice.expectNothing()
+}
+
+// A question that could not be put, since the client did not read, is put when
+// there is another occasion.
+func TestAClientIsAskedWhenItReads(t *testing.T) {
+	const queue = 4000
+	h := newHost(t, host.Config{Limits: host.Limits{QueueBytes: queue}})
+	ver, answer := tunes("urn:note")
+	alice, bob := login(t, h, "alice/a"), login(t, h, "bob/b")
+	alice.send(capsPresence, "sha-1", strings.Repeat("v", len(ver)))
+	presence := alice.next()
+	alice.next()
+	const message = "<message to='alice@example.org/a' type='headline'>%s</message>"
+	bob.send(message, "")
+	empty := alice.next()
+
+	bob.send(message, strings.Repeat("x", queue-len(presence)-len(empty)))
+	bob.expectNothing()
+	alice.send(capsPresence, "sha-1", ver)
+	alice.expect("<message …</message>")
+	alice.expect("<presence from='%s' …</presence>", alice.jid())
+	alice.expectNothing()
+	alice.says("sha-1", ver)
+	alice.isAsked(ver, answer)
+}
+
+func TestWhatClientsSayIsBounded(t *testing.T) {
+	const most = 1023
+	h := newHost(t, host.Config{})
+	alice := login(t, h, "alice/a")
+	fits := strings.Repeat("v", most-len("urn:client")-len("sha-1"))
+	alice.says("sha-1", fits+"v")
+	alice.expectNothing()
+	alice.says("sha-1", fits)
+	alice.isAsked(fits, "")
+}
+
+// Of what a client wants to hear of, the first 64 names count that a node can have.
+func TestInterestsAreBounded(t *testing.T) {
+	const most, nameBytes = 64, 1023
+	var nodes []string
+	for i := range most + 1 {
+		nodes = append(nodes, fmt.Sprintf("urn:%02d:", i))
+	}
+	longest := nodes[most-1] + strings.Repeat("n", nameBytes-len(nodes[0]))
+	nodes[most-1] = longest
+	tooLong := "urn:" + strings.Repeat("-", nameBytes-3) // before the others
+	h := newHost(t, host.Config{})
+	alice := listens(t, h, "alice/a", append(nodes, tooLong)...)
+	for _, node := range []string{nodes[0], longest, nodes[most]} {
+		alice.publish(node, "a", "one")
+		alice.published(node, "a")
+		if node != nodes[most] {
+			alice.expect(noteEvent(node, "a", "one"))
+		}
+	}
+	alice.expectNothing()
 }

@@ -13,15 +13,17 @@ import (
 )
 
 // capsText is the text of which the hash of a client is made (XEP-0115 §5.1): what
-// the client has answered about itself, each part followed by '<'.
+// the client has answered about itself, each part followed by '<'. Until all is
+// sorted a NUL stands for that: it comes before whatever a longer part goes on with.
 func capsText(info element.Element) string {
 	var identities, features, forms []string
 	for _, c := range info.Children {
 		switch c.Name {
 		case xml.Name{Space: disco.NSInfo, Local: "identity"}:
-			identities = append(identities, strings.Join([]string{c.AttrValue("category"), c.AttrValue("type"), langOf(c), c.AttrValue("name")}, "\x00"))
+			identity := []string{c.AttrValue("category"), c.AttrValue("type"), langOf(c), c.AttrValue("name")}
+			identities = append(identities, strings.Join(identity, "\x00"))
 		case xml.Name{Space: disco.NSInfo, Local: "feature"}:
-			features = append(features, c.AttrValue("var")+"<")
+			features = append(features, c.AttrValue("var")+"\x00")
 		case xml.Name{Space: form.NS, Local: "x"}:
 			forms = append(forms, formText(c))
 		}
@@ -31,7 +33,7 @@ func capsText(info element.Element) string {
 		b.WriteString(strings.ReplaceAll(i, "\x00", "/") + "<")
 	}
 	for _, part := range append(sorted(features), sorted(forms)...) {
-		b.WriteString(part)
+		b.WriteString(strings.ReplaceAll(part, "\x00", "<"))
 	}
 	return b.String()
 }
@@ -57,7 +59,7 @@ func formText(x element.Element) string {
 		var values []string
 		for _, v := range f.Children {
 			if v.Name == (xml.Name{Space: form.NS, Local: "value"}) {
-				values = append(values, v.Text+"<")
+				values = append(values, v.Text+"\x00")
 			}
 		}
 		name := f.AttrValue("var")
@@ -71,7 +73,7 @@ func formText(x element.Element) string {
 	if kind == "" {
 		return ""
 	}
-	return kind + strings.ReplaceAll(strings.Join(sorted(fields), ""), "\x00", "<")
+	return kind + strings.Join(sorted(fields), "")
 }
 
 func sorted(list []string) []string {
