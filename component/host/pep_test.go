@@ -17,6 +17,7 @@ import (
 	"mellium.im/xmpp/stanza"
 
 	"xtokend/component/host"
+	"xtokend/component/host/wire"
 )
 
 const (
@@ -94,6 +95,40 @@ func TestTheLastItemIsKept(t *testing.T) {
 	id, _, _ = strings.Cut(id, "'")
 	alice.send(pubsubItems, "alice", "urn:other", "><item id='"+id+"'/></items>")
 	alice.expect("<iq …><item id='%s'><x xmlns='http://jabber.org/protocol/pubsub'/></item>…</iq>", id)
+}
+
+// What is published in no namespace is read there, whatever is around it.
+func TestAnItemInNoNamespace(t *testing.T) {
+	alice := login(t, newHost(t, host.Config{}), "alice/a")
+	for _, pubsub := range []string{
+		"<p:pubsub xmlns:p='http://jabber.org/protocol/pubsub'><p:publish node='n'><p:item id='a' xmlns=''><x/></p:item></p:publish></p:pubsub>",
+		"<p:pubsub xmlns='' xmlns:p='http://jabber.org/protocol/pubsub'><p:publish node='n'><p:item id='a'><x/></p:item></p:publish></p:pubsub>",
+	} {
+		alice.send("<iq type='set' id='1'>" + pubsub + "</iq>")
+		alice.published("n", "a")
+		alice.send(pubsubItems, "alice", "n", "/>")
+		alice.expect("<iq …><item id='a'><x xmlns=''/></item>…")
+	}
+}
+
+// An element is looked through for each prefix that is declared around it.
+func TestPrefixesAreBounded(t *testing.T) {
+	alice := login(t, newHost(t, host.Config{}), "alice/a")
+	prefixes := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, " xmlns:p%d='urn:p'", i)
+		}
+		return b.String()
+	}
+	const request = "<iq type='set' id='1'%s><pubsub xmlns='http://jabber.org/protocol/pubsub'%s>" +
+		"<publish node='n'><item id='a'><x/></item></publish></pubsub></iq>"
+	alice.send(request, prefixes(wire.MaxDeclarations), prefixes(wire.MaxDeclarations))
+	alice.published("n", "a")
+	alice.send(request, prefixes(wire.MaxDeclarations+1), "")
+	alice.wantFault("bad-request")
+	alice.send(request, "", prefixes(wire.MaxDeclarations+1))
+	alice.wantFault("bad-request …<invalid-payload")
 }
 
 // As bookmarks (XEP-0402) and bundles of OMEMO (XEP-0384) are published.

@@ -10,17 +10,13 @@ import (
 	"xtokend/internal/xmlsplit"
 )
 
-// ChildBytes returns the first child of that name of e, a whole element whose
-// start tag declares no namespaces but those of scope, as an element that stands
-// alone. It is nil if there is none.
-func ChildBytes(e []byte, scope element.Header, name xml.Name) []byte {
-	if scope.ContentNS == "" {
-		scope.ContentNS = NSClient
-	}
+// child returns the first child of that name of e, a whole element where scope
+// holds for children, as an element that stands alone. It is nil if there is none.
+func child(e []byte, scope element.Header, name xml.Name) []byte {
 	var found []byte
 	inner := e[startTag(e):]
 	eachChild(inner, func(begin, end int) bool {
-		alone := framing.Qualify(nil, inner[begin:end], scope)
+		alone := standAlone(inner[begin:end], scope)
 		parsed, err := element.Parse(alone, element.Header{})
 		if err == nil && parsed.Name == name {
 			found = alone
@@ -32,14 +28,14 @@ func ChildBytes(e []byte, scope element.Header, name xml.Name) []byte {
 
 // Descend returns the descendant of e, an element that stands alone, at the end
 // of path, each step the first child of that name. It stands alone too, and is
-// nil if there is none.
+// nil if there is none, or if there are more than MaxDeclarations on the way.
 func Descend(e []byte, path ...xml.Name) []byte {
 	for _, name := range path {
-		scope, err := element.ParseHeader(e[:startTag(e)])
-		if err != nil {
+		scope, ok := scopeOf(e)
+		if !ok {
 			return nil
 		}
-		if e = ChildBytes(e, scope, name); e == nil {
+		if e = child(e, scope, name); e == nil {
 			return nil
 		}
 	}
@@ -47,17 +43,18 @@ func Descend(e []byte, path ...xml.Name) []byte {
 }
 
 // Content returns the only child of e, an element that stands alone, as one that
-// stands alone, whatever its name. It is nil if there is none, or more than one.
+// stands alone, whatever its name. It is nil if there is none, or more than one,
+// or if e has more than MaxDeclarations.
 func Content(e []byte) []byte {
-	scope, err := element.ParseHeader(e[:startTag(e)])
-	if err != nil {
+	scope, ok := scopeOf(e)
+	if !ok {
 		return nil
 	}
 	var found []byte
 	n := 0
 	inner := e[startTag(e):]
 	eachChild(inner, func(begin, end int) bool {
-		found = framing.Qualify(nil, inner[begin:end], scope)
+		found = standAlone(inner[begin:end], scope)
 		n++
 		return n < 2
 	})
@@ -65,6 +62,27 @@ func Content(e []byte) []byte {
 		return nil
 	}
 	return found
+}
+
+// scopeOf is what holds for the children of e, an element that stands alone.
+func scopeOf(e []byte) (scope element.Header, ok bool) {
+	scope, err := element.ParseHeader(e[:startTag(e)])
+	return scope, err == nil && len(scope.Extra) <= MaxDeclarations
+}
+
+// standAlone is a child of an element, whose scope it is, with the declarations that
+// it uses.
+func standAlone(child []byte, scope element.Header) []byte {
+	alone := framing.Qualify(nil, child, scope)
+	if scope.ContentNS != "" {
+		return alone
+	}
+	// In no namespace it must stay there, wherever it is put.
+	head, tail := cutAttributes(alone, "xmlns")
+	if len(head)+len(tail) < len(alone) {
+		return alone // it says so itself, or that it is in another
+	}
+	return append(append(head, " xmlns=''"...), tail...)
 }
 
 // Qualified is a stanza with its namespace declared, to stand in another element.

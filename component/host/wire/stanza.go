@@ -32,7 +32,7 @@ var (
 	// stanza can be answered.
 	ErrBadAddress = errors.New("wire: malformed address")
 	// ErrBadRequest: a type or a number of children that RFC 6120 §8.2.3 or RFC
-	// 6121 §4.7.1 forbids. The stanza can be answered.
+	// 6121 §4.7.1 forbids, or more than MaxDeclarations. The stanza can be answered.
 	ErrBadRequest = errors.New("wire: bad request")
 )
 
@@ -46,9 +46,14 @@ type Stanza struct {
 	To       jid.JID // the zero value if absent
 	Children []element.Element
 
-	head, tail []byte // before and behind the place of the addresses
-	scope      element.Header
+	head, tail []byte         // before and behind the place of the addresses
+	scope      element.Header // what holds for the children
 }
+
+// MaxDeclarations is how many prefixes may be declared where a stanza begins, or an
+// element in it that is taken apart; those count too that it takes along from around
+// it. It is looked through for each.
+const MaxDeclarations = 64
 
 // Parse reads unit, a first-level element of the stream that h began, which came
 // from the full JID from, whatever it says itself. An element or header that is
@@ -65,8 +70,9 @@ func Parse(unit []byte, h element.Header, from jid.JID) (*Stanza, error) {
 	h.ContentNS = "" // it stays implied
 	alone := framing.Qualify(nil, unit, h)
 	s.head, s.tail = cutAddresses(alone)
+	s.scope = element.Header{ContentNS: NSClient}
 	if tag := alone[:startTag(alone)]; bytes.Contains(tag, []byte("xmlns")) {
-		if s.scope, err = element.ParseHeader(tag); err != nil {
+		if s.scope, err = element.ParseHeader(framing.Qualify(nil, tag, s.scope)); err != nil {
 			return nil, err
 		}
 	}
@@ -78,8 +84,11 @@ func Parse(unit []byte, h element.Header, from jid.JID) (*Stanza, error) {
 	return s, s.check()
 }
 
-// check judges type and children.
+// check judges declarations, type and children.
 func (s *Stanza) check() error {
+	if len(s.scope.Extra) > MaxDeclarations {
+		return ErrBadRequest
+	}
 	switch s.Name {
 	case Message:
 		switch stanza.MessageType(s.Type) {
@@ -170,5 +179,5 @@ func appendAddress(b []byte, name string, address jid.JID) []byte {
 // alone, and nil if there is none.
 func (s *Stanza) ChildBytes(name xml.Name) []byte {
 	whole := append(append([]byte(nil), s.head...), s.tail...)
-	return ChildBytes(whole, s.scope, name)
+	return child(whole, s.scope, name)
 }

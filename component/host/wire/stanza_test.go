@@ -3,6 +3,9 @@ package wire_test
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
+	"reflect"
+	"strings"
 	"testing"
 
 	"mellium.im/xmpp/jid"
@@ -58,6 +61,10 @@ func TestParse(t *testing.T) {
 		{name: "iq with two", unit: `<iq type='get' id='1'><a/><b/></iq>`, err: wire.ErrBadRequest},
 		{name: "iq of unknown type", unit: `<iq type='ask' id='1'><a/></iq>`, err: wire.ErrBadRequest},
 		{name: "presence of unknown type", unit: `<presence type='away'/>`, err: wire.ErrBadRequest},
+		{name: "as many prefixes as there may be", unit: `<message xmlns='jabber:client'` + declarations(wire.MaxDeclarations) + `/>`,
+			bytes: `<message xmlns='jabber:client'` + declarations(wire.MaxDeclarations) + ` from='alice@example.org/desk' to='bob@example.org'><e/></message>`},
+		{name: "too many prefixes", unit: `<message` + declarations(wire.MaxDeclarations+1) + `/>`, err: wire.ErrBadRequest},
+		{name: "too many prefixes with one of the stream", unit: `<message` + declarations(wire.MaxDeclarations) + `><x:y/></message>`, err: wire.ErrBadRequest},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, err := parse(t, tc.unit)
@@ -72,6 +79,15 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// declarations declares so many prefixes.
+func declarations(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " xmlns:p%d='urn:p'", i)
+	}
+	return b.String()
 }
 
 func TestAnswers(t *testing.T) {
@@ -114,6 +130,48 @@ func TestDescend(t *testing.T) {
 	}
 }
 
+// What is in no namespace stays there when it stands alone (Namespaces in XML 1.0
+// §6.2).
+func TestNoNamespace(t *testing.T) {
+	q, a := xml.Name{Space: "urn:q", Local: "q"}, xml.Name{Space: "urn:q", Local: "a"}
+	for _, tc := range []struct{ name, unit, content string }{
+		{"of the stanza", `<c:message xmlns='' xmlns:c='jabber:client' xmlns:q='urn:q'><q:q><q:a><b/></q:a></q:q></c:message>`, `<b xmlns=''/>`},
+		{"of the child", `<message><q:q xmlns='' xmlns:q='urn:q'><q:a><b/></q:a></q:q></message>`, `<b xmlns=''/>`},
+		{"of its child", `<message><q:q xmlns:q='urn:q'><q:a xmlns = ''><b><c/></b></q:a></q:q></message>`, `<b xmlns=''><c/></b>`},
+		{"of a prefixed one", `<message><q:q xmlns:q='urn:q'><q:a xmlns=''><q:b><c/></q:b></q:a></q:q></message>`,
+			`<q:b xmlns:q='urn:q' xmlns=''><c/></q:b>`},
+		{"of the content alone", `<message><q xmlns='urn:q'><a><b xmlns=""/></a></q></message>`, `<b xmlns=""/>`},
+		{"not of the content", `<message><q:q xmlns='' xmlns:q='urn:q'><q:a><b xmlns='urn:b'/></q:a></q:q></message>`, `<b xmlns='urn:b'/>`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := parse(t, tc.unit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(wire.Content(wire.Descend(s.ChildBytes(q), a))); got != tc.content {
+				t.Errorf("got  %s\nwant %s", got, tc.content)
+			}
+		})
+	}
+}
+
+func TestDeclarationsOnTheWay(t *testing.T) {
+	for _, tc := range []struct {
+		of   string
+		n    int
+		want bool
+	}{
+		{"a", wire.MaxDeclarations, true}, {"a", wire.MaxDeclarations + 1, false},
+		{"b", wire.MaxDeclarations, true}, {"b", wire.MaxDeclarations + 1, false},
+		{"c", wire.MaxDeclarations + 1, true}, // it is not taken apart
+	} {
+		e := strings.Replace("<a><b><c/></b></a>", "<"+tc.of, "<"+tc.of+declarations(tc.n), 1)
+		if got := wire.Content(wire.Descend([]byte(e), xml.Name{Local: "b"})); (got != nil) != tc.want {
+			t.Errorf("%d declarations of %s: %q", tc.n, tc.of, got)
+		}
+	}
+}
+
 func sameElement(t *testing.T, a, b string) bool {
 	t.Helper()
 	x, err := element.Parse([]byte(a), element.Header{})
@@ -128,11 +186,12 @@ func sameElement(t *testing.T, a, b string) bool {
 }
 
 // FuzzParse: what a stanza is passed on as has the same children, and the
-// addresses that it was given.
+// addresses that it was given; what it is taken apart into is what was in it.
 func FuzzParse(f *testing.F) {
 	for _, unit := range []string{`<message to='bob@example.org' type="chat"><body>hi</body></message>`, `<c:iq xmlns:c="jabber:client" from='a' type='get' id='1'><q xmlns='q'/></c:iq>`,
 		`<presence to = "bob"
- from="x"/>`, `<message from='a' x:from="b" froma='c'><x:y/></message>`} {
+ from="x"/>`, `<message from='a' x:from="b" froma='c'><x:y/></message>`,
+		`<c:iq xmlns:c='jabber:client' xmlns='' id='1' type='set'><p:a xmlns:p='urn:p'>a<p:b xmlns='urn:b'><c/><d xmlns=''><e/></d></p:b><b/></p:a></c:iq>`} {
 		f.Add(unit)
 	}
 	f.Fuzz(func(t *testing.T, unit string) {
@@ -155,12 +214,31 @@ func FuzzParse(f *testing.F) {
 			string(wire.Marshal(element.Element{Children: e.Children[:last]})) != string(wire.Marshal(element.Element{Children: s.Children})) {
 			t.Fatalf("%q became %q", unit, out)
 		}
-		for _, c := range s.Children {
-			if alone := s.ChildBytes(c.Name); alone != nil {
-				if _, err := element.Parse(alone, element.Header{}); err != nil {
-					t.Fatalf("%q has the child %q: %v", unit, alone, err)
-				}
-			}
+		if len(s.Children) > 0 && strings.Count(unit, "xmlns:") < wire.MaxDeclarations {
+			first := s.Children[0]
+			takenApart(t, s.ChildBytes(first.Name), first)
 		}
 	})
+}
+
+// takenApart checks that e, which stands alone, is want, and so is the first child of
+// each name in it.
+func takenApart(t *testing.T, e []byte, want element.Element) {
+	t.Helper()
+	got, err := element.Parse(e, element.Header{})
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q is %v, %v; want %v", e, got, err, want)
+	}
+	seen := make(map[xml.Name]bool)
+	for _, c := range want.Children {
+		if !seen[c.Name] {
+			seen[c.Name] = true
+			takenApart(t, wire.Descend(e, c.Name), c)
+		}
+	}
+	if content := wire.Content(e); len(want.Children) == 1 {
+		takenApart(t, content, want.Children[0])
+	} else if content != nil {
+		t.Fatalf("%q has the content %q", e, content)
+	}
 }
