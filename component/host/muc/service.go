@@ -28,9 +28,11 @@ type Config struct {
 	// Now is the clock for history and subjects; nil means time.Now.
 	Now func() time.Time
 	// Deliver takes unit, a whole stanza with its addresses, to to: a full JID is
-	// a session, a bare JID a user (invitations). It reports false if nobody took
-	// it; a session is then taken out of its rooms. It is called with the
-	// service's lock held and must not call back.
+	// a session, a bare JID a user (invitations). It reports false if there is no
+	// such session, which is then taken out of its rooms, or if the user does not
+	// get it. A session that takes no more is not the service's business: its end
+	// comes through Handle. Deliver is called with the service's lock held and must
+	// not call back.
 	Deliver func(to jid.JID, unit []byte) bool
 	// Query answers request, which one occupant made to another, on behalf of the
 	// account of the other, user: vCards and what users publish are with the
