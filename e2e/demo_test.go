@@ -82,7 +82,7 @@ func TestDemoKeepsForeignPagesOut(t *testing.T) {
 
 // The first line is the address, and is there when it can be used.
 func TestDemoIsReadyAndEnds(t *testing.T) {
-	for name, signal := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM} {
+	for name, signal := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": syscall.SIGTERM, "hangup": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 			defer cancel()
@@ -135,26 +135,6 @@ func fetch(ctx context.Context, t *testing.T, url string) (status int, text stri
 		t.Fatal(err)
 	}
 	return answer.StatusCode, string(body)
-}
-
-// SIGTERM is for the command too, which may still need the server then.
-func TestDemoPassesSIGTERMOn(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
-	defer cancel()
-	cmd := demo(t, "--no-page", "--", "sh", "-c", `trap 'exit 3' TERM; echo waiting; read line`)
-	stdin, err := cmd.StdinPipe() // nothing is ever read from it
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	p := startProcess(t, "demonstration", cmd)
-	if err := p.log.Wait(ctx, "waiting", 0); err != nil {
-		t.Fatal(err)
-	}
-	p.signal(t, syscall.SIGTERM)
-	if status := p.wait(ctx, t); status != 3 {
-		t.Errorf("the exit status is %d", status)
-	}
 }
 
 // The example of doc/demo.md is run as it stands, with xtokend in the PATH.

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -35,14 +34,14 @@ type demoCommand struct {
 	Command     []string `arg:"" optional:"" help:"A command to run once clients are served, after --: its exit status becomes that of the demonstration."`
 }
 
-// Run serves until SIGTERM or SIGINT, or until the command that it was given ends.
+// Run serves until SIGTERM, SIGINT or SIGHUP, or until the command that it was given ends.
 func (c *demoCommand) Run(p *process) error {
 	d, err := c.prepare(p)
 	if err != nil {
 		return err
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	signals := make(chan os.Signal, 4) // of which none is lost: each is for the command
+	signal.Notify(signals, endingSignals()...)
 	defer signal.Stop(signals)
 	return d.run(p, signals, func() { signal.Stop(signals) })
 }
@@ -56,11 +55,13 @@ type demonstration struct {
 	origins  []string // of pages beside its own
 	log      *slog.Logger
 	command  []string
+	terminal bool                                 // what is typed there is for the command as well as for us
+	after    func(time.Duration) <-chan time.Time // time.After, but in tests
 }
 
 // prepare reports what is wrong with the command line before anything is opened.
 func (c *demoCommand) prepare(p *process) (*demonstration, error) {
-	d := &demonstration{command: c.Command}
+	d := &demonstration{command: c.Command, terminal: atTerminal(), after: time.After}
 	var err error
 	if d.http, err = parseLoopback("listen", c.Listen); err != nil {
 		return nil, err

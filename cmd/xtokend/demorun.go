@@ -7,15 +7,9 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"syscall"
-	"time"
 
 	"xtokend/cmd/xtokend/internal/config"
 )
-
-// commandPatience is how long the command may take to end after a signal.
-const commandPatience = 10 * time.Second
 
 // run serves until a signal comes, or until the command ends. It calls stopping
 // when it begins to shut down.
@@ -124,54 +118,4 @@ func (d *demonstration) endpoints() endpoints {
 		e.xmpp = "xmpp://" + d.xmpp.String()
 	}
 	return e
-}
-
-// runCommand runs the command with the demonstration's addresses in its
-// environment. Its standard streams are ours.
-func (d *demonstration) runCommand(ctx context.Context, signals <-chan os.Signal) error {
-	e := d.endpoints()
-	cmd := exec.Command(d.command[0], d.command[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "XTOKEND_URL="+e.url, "XTOKEND_WEBSOCKET_URL="+e.webSocket, "XTOKEND_BOSH_URL="+e.bosh, "XTOKEND_DOMAIN="+d.domain.Name)
-	if e.xmpp != "" {
-		cmd.Env = append(cmd.Env, "XTOKEND_XMPP_URL="+e.xmpp)
-	}
-	if err := cmd.Start(); err != nil {
-		return usage("", "cannot run %q: %v", d.command[0], err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	var patience <-chan time.Time
-	for {
-		select {
-		case s := <-signals:
-			// A terminal sends its interrupt to the command as well.
-			if s == syscall.SIGTERM {
-				cmd.Process.Signal(s)
-			}
-			if patience == nil {
-				patience = time.After(commandPatience)
-			}
-		case <-patience:
-			cmd.Process.Kill()
-		case <-ctx.Done(): // a listener failed
-			cmd.Process.Kill()
-			<-ended
-			return nil
-		case err := <-ended:
-			return commandError(err)
-		}
-	}
-}
-
-// commandError has the exit status of a command that has ended, as a shell gives it.
-func commandError(err error) error {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return err
-	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return &failure{status: 128 + int(status.Signal())}
-	}
-	return &failure{status: exit.ExitCode()}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"xtokend": main, "fetch": fetch})
+	testscript.Main(m, map[string]func(){"xtokend": main, "fetch": fetch, "heed": heed})
 }
 
 // fetch URL [FIELD] is a program: it prints what a GET of the URL answers, or that
