@@ -47,21 +47,32 @@ type client struct {
 
 const header = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>"
 
-// connect opens a stream up to the features; name is local@domain.
+// connect opens a stream up to the features.
 func connect(t testing.TB, h *host.Host, local string) *client {
+	t.Helper()
+	c := dial(t, h, local)
+	c.send(header)
+	c.readHeader()
+	if features := c.next(); !strings.Contains(features, "xmpp-bind") {
+		t.Fatalf("features: %s", features)
+	}
+	return c
+}
+
+// dial has the host open a stream on which nothing has been said.
+func dial(t testing.TB, h *host.Host, local string) *client {
 	t.Helper()
 	conn, err := h.Open(context.Background(), jid.MustParse(local+"@"+domain))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	c := &client{t: t, name: local, conn: conn, r: xmlsplit.NewReader(conn, xmlsplit.Limits{})}
-	c.send(header)
+	return &client{t: t, name: local, conn: conn, r: xmlsplit.NewReader(conn, xmlsplit.Limits{})}
+}
+
+func (c *client) readHeader() {
+	c.t.Helper()
 	c.expectUnit(xmlsplit.Header)
-	if features := c.next(); !strings.Contains(features, "xmpp-bind") {
-		t.Fatalf("features: %s", features)
-	}
-	return c
 }
 
 // login connects and binds the resource of local/resource.
