@@ -289,7 +289,7 @@ func TestWhatClientsSayIsBounded(t *testing.T) {
 
 // Of what a client wants to hear of, the first 64 names count that a node can have.
 func TestInterestsAreBounded(t *testing.T) {
-	const most, nameBytes = 64, 1023
+	const most, nameBytes = 64, 255
 	var nodes []string
 	for i := range most + 1 {
 		nodes = append(nodes, fmt.Sprintf("urn:%02d:", i))

@@ -13,7 +13,8 @@ import (
 )
 
 // msgoffline: messages wait for users who are not there (XEP-0160).
-var serverFeatures = disco.Features(disco.NSInfo, disco.NSItems, nsRoster, nsPing, version.NS, xtime.NS, nsVCard, nsCarbons, nsBlocking, "msgoffline")
+var serverFeatures = disco.Features(disco.NSInfo, disco.NSItems, nsRoster, nsPing, version.NS, xtime.NS, nsVCard,
+	nsCarbons, nsBlocking, "msgoffline")
 
 // serverInfo and the others answer XEP-0030.
 func serverInfo(_ *turn, st *wire.Stanza, _ *user) ([]byte, error) {

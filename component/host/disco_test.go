@@ -63,9 +63,10 @@ func TestAServerWithoutRoomsHasNoItems(t *testing.T) {
 	alice.expect("<iq type='result' id='1' from='example.org' to='alice@example.org/a'><query xmlns=\"http://jabber.org/protocol/disco#items\"></query></iq>")
 }
 
-// Who may not see somebody's presence learns nothing, not even that there is such
-// an account (RFC 6121 §8.5.1).
-func TestAccountsAreDiscoveredByContacts(t *testing.T) {
+// Discovery tells who may not see somebody's presence nothing, and the same as of
+// somebody who is not there (RFC 6121 §8.5.1). That there is such an account is no
+// secret: a vCard or an open node is anybody's to read.
+func TestContactsAloneDiscoverAnAccount(t *testing.T) {
 	h := newHost(t, host.Config{})
 	bob := online(t, h, "bob/b")
 	alice := online(t, h, "alice/a")

@@ -42,7 +42,7 @@ func (h *Host) load() error {
 		{bucketBlocked, loadBlocked},
 		{bucketMessages, h.loadMessage},
 		{bucketVCards, loadVCard},
-		{bucketNodes, loadNode},
+		{bucketNodes, h.loadNode},
 		{bucketItems, loadItem},
 	} {
 		err := h.journal.Load(part.bucket, func(key string, value []byte) error {
@@ -125,12 +125,14 @@ func loadVCard(u *user, rest string, value []byte) error {
 	return nil
 }
 
-func loadNode(u *user, name string, value []byte) error {
+// loadNode takes what was configured under larger limits as what is possible now.
+func (h *Host) loadNode(u *user, name string, value []byte) error {
 	n := &node{name: name}
 	u.nodes[name] = n
 	if json.Unmarshal(value, &n.config) != nil {
 		return errDamaged
 	}
+	n.config.MaxItems = min(n.config.MaxItems, h.limits.NodeItems)
 	return nil
 }
 

@@ -67,8 +67,8 @@ var eventingActions = map[stanza.IQType]map[xml.Name]eventingAction{
 
 // unsupported are the features of XEP-0060 behind requests that are refused.
 var unsupported = map[string]string{
-	"subscribe": "subscribe", "unsubscribe": "subscribe", "options": "subscription-options", "subscriptions": "retrieve-subscriptions",
-	"affiliations": "retrieve-affiliations",
+	"subscribe": "subscribe", "unsubscribe": "subscribe", "options": "subscription-options",
+	"subscriptions": "retrieve-subscriptions", "affiliations": "retrieve-affiliations",
 }
 
 // personalEventing answers XEP-0163: each account has nodes, as XEP-0060 has, and
@@ -95,22 +95,22 @@ func personalEventing(t *turn, st *wire.Stanza, u *user) ([]byte, error) {
 	return act(t, e)
 }
 
-// node is the one asked for, if whoever asks may read it (XEP-0060 §6.5.9).
+// node is the one asked for, if whoever asks may read it (XEP-0060 §6.5.9). A
+// stranger does not learn whether there is one that he may not read.
 func (e *eventing) node() (*node, error) {
 	if e.name == "" {
 		return nil, pubsubFail(stanza.BadRequest, "nodeid-required")
 	}
 	n := e.owner.nodes[e.name]
 	switch {
-	case n == nil && e.owner.isKnownTo(e.asker):
-		return nil, wire.Fail(stanza.ItemNotFound)
-	case n == nil, n.config.Access == accessPresence && !n.admits(e.owner, e.asker):
-		// A stranger does not learn whether there is such a node.
+	case n != nil && n.admits(e.owner, e.asker):
+		return n, nil
+	case !e.owner.isKnownTo(e.asker):
 		return nil, pubsubFail(stanza.NotAuthorized, "presence-subscription-required")
-	case !n.admits(e.owner, e.asker):
-		return nil, pubsubFail(stanza.NotAllowed, "closed-node")
+	case n == nil:
+		return nil, wire.Fail(stanza.ItemNotFound)
 	}
-	return n, nil
+	return nil, pubsubFail(stanza.NotAllowed, "closed-node")
 }
 
 // pubsubError is a stanza error with a condition of XEP-0060.

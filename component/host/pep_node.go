@@ -11,9 +11,13 @@ import (
 	"xtokend/internal/element"
 )
 
-// maxNodeNameBytes bounds the name of a node and the id of an item, as keys in
-// the file; that of a JID's part.
-const maxNodeNameBytes = 1023
+// maxNodeNameBytes bounds the name of a node, so that a list of all nodes, with
+// their titles and escaped, is less than Limits.OutputBytes; maxItemIDBytes that of
+// an item, which may be an address as long as a JID's part.
+const (
+	maxNodeNameBytes = 255
+	maxItemIDBytes   = 1023
+)
 
 // node is where a user publishes.
 type node struct {
@@ -72,18 +76,20 @@ func (n *node) kept(l Limits) int {
 	return n.config.MaxItems
 }
 
-// addNode makes a node for the user.
-func (t *turn) addNode(u *user, name string, c nodeConfig) (*node, error) {
+// newNode is one that the user may add.
+func (u *user) newNode(name string, c nodeConfig, l Limits) (*node, error) {
 	switch {
 	case len(name) > maxNodeNameBytes:
 		return nil, wire.Fail(stanza.NotAcceptable)
-	case len(u.nodes) >= t.limits.Nodes:
+	case len(u.nodes) >= l.Nodes:
 		return nil, pubsubFail(stanza.PolicyViolation, "max-nodes-exceeded")
 	}
-	n := &node{name: name}
-	u.nodes[name] = n
-	t.configure(u, n, c)
-	return n, nil
+	return &node{name: name, config: c}, nil
+}
+
+func (t *turn) addNode(u *user, n *node) {
+	u.nodes[n.name] = n
+	t.configure(u, n, n.config)
 }
 
 // configure sets the configuration of a node, and takes away the items that it
@@ -98,15 +104,12 @@ func (t *turn) configure(u *user, n *node, c nodeConfig) {
 	t.removeItems(u, n, max(0, len(n.items)-n.kept(t.limits)))
 }
 
-// keepItem adds an item, instead of one of the same id and of those that are too
-// many. The payload must be no longer than Limits.ItemBytes.
-func (t *turn) keepItem(u *user, n *node, i nodeItem) error {
-	if len(i.id) > maxNodeNameBytes {
-		return wire.Fail(stanza.NotAcceptable)
-	}
-	most := n.kept(t.limits)
+// mayKeep says whether all that the user has published stays within
+// Limits.NodeBytes if the node keeps the item, instead of those that must go.
+func (u *user) mayKeep(n *node, i nodeItem, l Limits) bool {
+	most := n.kept(l)
 	if most == 0 {
-		return nil
+		return true
 	}
 	old := n.item(i.id)
 	left := u.nodeBytes + i.size()
@@ -122,9 +125,17 @@ func (t *turn) keepItem(u *user, n *node, i nodeItem) error {
 			left -= n.items[k].size()
 		}
 	}
-	if left > t.limits.NodeBytes {
-		return wire.Fail(stanza.ResourceConstraint)
+	return left <= l.NodeBytes
+}
+
+// keepItem adds an item that mayKeep allows, instead of one of the same id and of
+// those that are too many.
+func (t *turn) keepItem(u *user, n *node, i nodeItem) {
+	most := n.kept(t.limits)
+	if most == 0 {
+		return
 	}
+	old := n.item(i.id)
 	if len(n.items) > 0 {
 		i.number = n.items[len(n.items)-1].number + 1
 	}
@@ -136,7 +147,6 @@ func (t *turn) keepItem(u *user, n *node, i nodeItem) error {
 	}
 	n.items = append(n.items, i)
 	t.removeItems(u, n, len(n.items)-most)
-	return nil
 }
 
 // removeItems takes the oldest items away; count may be negative.

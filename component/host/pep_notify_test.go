@@ -85,16 +85,24 @@ func TestWhoHearsOfWhatIsPublished(t *testing.T) {
 func TestANodeMayBeConfiguredToBeQuiet(t *testing.T) {
 	h := newHost(t, host.Config{})
 	alice := listens(t, h, "alice/a", "urn:bare", "urn:quiet")
+	phone := login(t, h, "alice/phone")
 	alice.publish("urn:bare", "a", "one", "deliver_payloads=false", "notify_retract=0", "notify_delete=0")
 	alice.published("urn:bare", "a")
 	alice.expect(event("<items node='urn:bare'><item id='a'></item></items>"))
 	alice.send(pubsubSet, "<retract node='urn:bare' notify='1'><item id='a'/></retract>")
+	alice.expect(done)
+	alice.send(pubsubOwner, "<purge node='urn:bare'/>")
 	alice.expect(done)
 	alice.send(pubsubOwner, "<delete node='urn:bare'/>")
 	alice.expect(done)
 	alice.publish("urn:quiet", "a", "one", "deliver_notifications=false")
 	alice.published("urn:quiet", "a")
 	alice.expectNothing()
+	ver, answer := tunes("urn:quiet")
+	phone.says("sha-1", ver)
+	phone.expect("<presence …from='%s' …>…", alice.jid())
+	phone.isAsked(ver, answer)
+	phone.expectNothing()
 }
 
 func TestTheLastItemIsShownToWhoComes(t *testing.T) {
@@ -188,4 +196,24 @@ func TestEventsMayBeLeftOut(t *testing.T) {
 	if heard < 3 || heard > 20 {
 		t.Errorf("heard %d events", heard)
 	}
+}
+
+// To read an open node one must ask: nobody is told of it who does not see the
+// user's presence, be he in the user's roster or the user in his.
+func TestStrangersAreNotTold(t *testing.T) {
+	h := newHost(t, host.Config{})
+	alice := online(t, h, "alice/a")
+	bob := listens(t, h, "bob/b", "urn:note")
+	const add = "<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='%s@example.org'/></query></iq>"
+	for who, other := range map[*client]string{alice: "bob", bob: "alice"} {
+		who.send(add, other)
+		who.expect(done)
+	}
+	alice.publish("urn:note", "a", "one", "access_model=open")
+	alice.published("urn:note", "a")
+	bob.expectNothing()
+	bob.send("</stream:stream>")
+	bob = listens(t, h, "bob/b", "urn:note")
+	bob.expectNothing()
+	bob.wantItems("alice", "urn:note", "/>", "a=one")
 }

@@ -2,10 +2,10 @@ package host
 
 import (
 	"encoding/xml"
+	"slices"
 
 	"mellium.im/xmpp/stanza"
 
-	"xtokend/component/host/form"
 	"xtokend/component/host/wire"
 	"xtokend/internal/element"
 )
@@ -17,17 +17,21 @@ func publish(t *turn, e *eventing) ([]byte, error) {
 	if e.name == "" {
 		return nil, pubsubFail(stanza.BadRequest, "nodeid-required")
 	}
-	i, err := e.item(t)
+	i, err := e.item(t.limits)
 	if err != nil {
 		return nil, err
 	}
-	n, err := e.nodeToPublishAt(t)
-	if err != nil {
+	n, err := e.nodeToPublishAt(t.limits)
+	switch {
+	case err != nil:
 		return nil, err
+	case !e.owner.mayKeep(n, i, t.limits):
+		return nil, wire.Fail(stanza.ResourceConstraint)
 	}
-	if err := t.keepItem(e.owner, n, i); err != nil {
-		return nil, err
+	if e.owner.nodes[n.name] == nil {
+		t.addNode(e.owner, n)
 	}
+	t.keepItem(e.owner, n, i)
 	if n.config.Notify {
 		t.notify(e.owner, n, itemsOf(n, i.element(n.config.NotifyPayload)))
 	}
@@ -36,7 +40,7 @@ func publish(t *turn, e *eventing) ([]byte, error) {
 }
 
 // item is the one to publish.
-func (e *eventing) item(t *turn) (nodeItem, error) {
+func (e *eventing) item(l Limits) (nodeItem, error) {
 	items := e.action.Children
 	switch {
 	case len(items) == 0 || items[0].Name != itemName:
@@ -50,22 +54,28 @@ func (e *eventing) item(t *turn) (nodeItem, error) {
 	switch {
 	case payload == nil:
 		return nodeItem{}, pubsubFail(stanza.BadRequest, "invalid-payload")
-	case len(payload) > t.limits.ItemBytes:
+	case len(payload) > l.ItemBytes:
 		return nodeItem{}, pubsubFail(stanza.NotAcceptable, "payload-too-big")
 	}
 	i := nodeItem{id: items[0].AttrValue("id"), payload: payload}
-	if i.id == "" {
+	switch {
+	case len(i.id) > maxItemIDBytes:
+		return nodeItem{}, wire.Fail(stanza.NotAcceptable)
+	case i.id == "":
 		i.id = newID()
 	}
 	return i, nil
 }
 
 // nodeToPublishAt is the node, if it is configured as the client's options say
-// (XEP-0060 §7.1.5), or a new one that is.
-func (e *eventing) nodeToPublishAt(t *turn) (*node, error) {
+// (XEP-0060 §7.1.5), or a new one that is, and is still to be added.
+func (e *eventing) nodeToPublishAt(l Limits) (*node, error) {
 	var options map[string]string
 	if x, ok := formIn(e.stanza.Payload(), "publish-options"); ok {
-		_, options = form.Values(x)
+		var err error
+		if options, err = submitted(x, nsPublishOptions); err != nil {
+			return nil, err
+		}
 	}
 	unmet := pubsubFail(stanza.Conflict, "precondition-not-met")
 	if !areSettings(options) {
@@ -73,36 +83,46 @@ func (e *eventing) nodeToPublishAt(t *turn) (*node, error) {
 	}
 	n := e.owner.nodes[e.name]
 	if n == nil {
-		c, err := defaultNodeConfig().with(options, t.limits)
+		c, err := defaultNodeConfig().with(options, l)
 		if err != nil {
 			return nil, err
 		}
-		return t.addNode(e.owner, e.name, c)
+		return e.owner.newNode(e.name, c, l)
 	}
-	if c, err := n.config.with(options, t.limits); err != nil || c != n.config {
+	if c, err := n.config.with(options, l); err != nil || c != n.config {
 		return nil, unmet
 	}
 	return n, nil
 }
 
-// retract answers XEP-0060 §7.2.
+// retract answers XEP-0060 §7.2: all of the items go, or none.
 func retract(t *turn, e *eventing) ([]byte, error) {
 	n, err := e.node()
 	if err != nil {
 		return nil, err
 	}
-	item, _ := e.action.Child(nsPubsub, "item")
-	id := item.AttrValue("id")
-	i := n.item(id)
-	switch {
-	case id == "":
+	if len(e.action.Children) == 0 {
 		return nil, pubsubFail(stanza.BadRequest, "item-required")
-	case i < 0:
-		return nil, wire.Fail(stanza.ItemNotFound)
 	}
-	t.removeItem(e.owner, n, i)
+	var ids []string
+	for _, c := range e.action.Children {
+		id := c.AttrValue("id")
+		switch {
+		case c.Name != itemName || id == "":
+			return nil, pubsubFail(stanza.BadRequest, "item-required")
+		case n.item(id) < 0:
+			return nil, wire.Fail(stanza.ItemNotFound)
+		case !slices.Contains(ids, id):
+			ids = append(ids, id)
+		}
+	}
+	var gone [][]byte
+	for _, id := range ids {
+		t.removeItem(e.owner, n, n.item(id))
+		gone = append(gone, []byte("<retract id='"+element.Escape(id)+"'/>"))
+	}
 	if notify := e.action.AttrValue("notify"); n.config.NotifyRetract && (notify == "true" || notify == "1") {
-		t.notify(e.owner, n, itemsOf(n, []byte("<retract id='"+element.Escape(id)+"'/>")))
+		t.notify(e.owner, n, itemsOf(n, gone...))
 	}
 	return nil, nil
 }

@@ -27,15 +27,25 @@ const (
 	done        = "<iq type='result' id='1' …>"
 )
 
-// options are publish-options, or with another name a configuration.
-func options(name string, values ...string) string {
+// options are publish-options.
+func options(values ...string) string {
+	return "<publish-options>" + submission("publish-options", values...) + "</publish-options>"
+}
+
+// configuration is the configuration of a node, which may be that to create.
+func configuration(node string, values ...string) string {
+	return "<configure node='" + node + "'>" + submission("node_config", values...) + "</configure>"
+}
+
+func submission(kind string, values ...string) string {
 	var b strings.Builder
-	b.WriteString("<" + name + "><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#x</value></field>")
+	b.WriteString("<x xmlns='jabber:x:data' type='submit'>" +
+		"<field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#" + kind + "</value></field>")
 	for _, v := range values {
 		field, value, _ := strings.Cut(v, "=")
 		fmt.Fprintf(&b, "<field var='pubsub#%s'><value>%s</value></field>", field, value)
 	}
-	return b.String() + "</x></" + name + ">"
+	return b.String() + "</x>"
 }
 
 func publication(node, id, text string) string {
@@ -47,7 +57,7 @@ func (c *client) publish(node, id, text string, opts ...string) {
 	c.t.Helper()
 	extra := ""
 	if len(opts) > 0 {
-		extra = options("publish-options", opts...)
+		extra = options(opts...)
 	}
 	c.send(pubsubSet, publication(node, id, text)+extra)
 }
@@ -68,6 +78,18 @@ func (c *client) wantItems(owner, node, query string, notes ...string) {
 	}
 	c.expect("<iq type='result' id='1' from='%s@example.org' to='%s'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='%s'>%s</items></pubsub></iq>",
 		owner, c.jid(), node, b.String())
+}
+
+// wantNodes asks which nodes the user has.
+func (c *client) wantNodes(nodes ...string) {
+	c.t.Helper()
+	bare, _, _ := strings.Cut(c.jid(), "/")
+	c.send("<iq type='get' id='1'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
+	var b strings.Builder
+	for _, n := range nodes {
+		fmt.Fprintf(&b, "<item jid=\"%s\" node=\"%s\"></item>", bare, n)
+	}
+	c.expect("<iq type='result' …<query xmlns=\"http://jabber.org/protocol/disco#items\">%s</query></iq>", b.String())
 }
 
 func (c *client) wantFault(condition string) {
@@ -149,7 +171,7 @@ func TestSeveralItemsAreKeptIfAskedFor(t *testing.T) {
 	alice.send(pubsubSet, "<retract node='urn:xmpp:bookmarks:1' notify='true'><item id='4'/></retract>")
 	alice.expect("<iq type='result' id='1' to='alice@example.org/a'/>")
 	alice.wantItems("alice", "urn:xmpp:bookmarks:1", "/>", "2=2", "0=5", "3=again")
-	alice.send(pubsubOwner, "<configure node='urn:xmpp:bookmarks:1'>"+strings.TrimSuffix(strings.TrimPrefix(options("x", "max_items=1"), "<x>"), "</x>")+"</configure>")
+	alice.send(pubsubOwner, configuration("urn:xmpp:bookmarks:1", "max_items=1"))
 	alice.expect(done)
 	alice.wantItems("alice", "urn:xmpp:bookmarks:1", "/>", "3=again")
 	alice.send(pubsubOwner, "<purge node='urn:xmpp:bookmarks:1'/>")
@@ -308,7 +330,7 @@ func TestWhoMayRead(t *testing.T) {
 		{bob, "alice", "urn:none", "item-not-found"},
 		{carol, "alice", "urn:presence", "not-authorized …<presence-subscription-required"},
 		{carol, "alice", "urn:none", "not-authorized …<presence-subscription-required"},
-		{carol, "alice", "urn:whitelist", "not-allowed …<closed-node"},
+		{carol, "alice", "urn:whitelist", "not-authorized …<presence-subscription-required"},
 		{carol, "nobody", "urn:none", "service-unavailable"},
 	} {
 		tc.who.send(pubsubItems, tc.owner, tc.node, "/>")
@@ -324,8 +346,15 @@ func TestWhoMayRead(t *testing.T) {
 	}
 	bob.send("<iq type='get' id='1' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
 	bob.expect("<iq …><item jid=\"alice@example.org\" node=\"urn:open\"></item><item jid=\"alice@example.org\" node=\"urn:presence\"></item></query></iq>")
-	bob.send("<iq type='get' id='1' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#items' node='urn:whitelist'/></iq>")
-	bob.wantFault("item-not-found")
+	for _, what := range []string{"info", "items"} {
+		for _, node := range []string{"urn:whitelist", "urn:none"} {
+			request := fmt.Sprintf("<iq type='get' id='1' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#%s' node='%s'/></iq>", what, node)
+			bob.send(request)
+			bob.wantFault("item-not-found")
+			carol.send(request)
+			carol.wantFault("service-unavailable")
+		}
+	}
 }
 
 // Somebody in a room may be asked about, but does not give away that the asker
@@ -336,7 +365,7 @@ func TestOccupantsAreAskedAbout(t *testing.T) {
 	befriend(alice, bob)
 	alice.send("<iq type='set' id='1'><vCard xmlns='vcard-temp'><FN>Alice</FN></vCard></iq>")
 	alice.expect(done)
-	for _, access := range []string{"open", "presence"} {
+	for _, access := range []string{"open", "presence", "whitelist"} {
 		alice.publish("urn:"+access, "a", "one", "access_model="+access)
 		alice.published("urn:"+access, "a")
 	}
@@ -352,7 +381,7 @@ func TestOccupantsAreAskedAbout(t *testing.T) {
 	bob.expect("<iq type='result' id='1' from='room@rooms.example.org/A' …><vCard xmlns='vcard-temp'><FN>Alice</FN></vCard></iq>")
 	ask(fmt.Sprintf(pubsubGet, "open"))
 	bob.expect("<iq type='result' id='1' from='room@rooms.example.org/A' …>…<note xmlns='urn:note'>one</note>…</iq>")
-	for _, node := range []string{"presence", "none"} {
+	for _, node := range []string{"presence", "whitelist", "none"} {
 		ask(fmt.Sprintf(pubsubGet, node))
 		bob.wantFault("not-authorized")
 	}
@@ -369,13 +398,23 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"two payloads", "<publish node='urn:note'><item><x/><y/></item></publish>", "bad-request …<invalid-payload"},
 		{"two items", "<publish node='urn:note'><item><x/></item><item><x/></item></publish>", "bad-request …<max-items-exceeded"},
 		{"retract without id", "<retract node='urn:note'><item/></retract>", "bad-request …<item-required"},
+		{"retract nothing", "<retract node='urn:note'/>", "bad-request …<item-required"},
+		{"retract what is no item", "<retract node='urn:note'><x id='a'/></retract>", "bad-request …<item-required"},
+		{"retract one that is not there", "<retract node='urn:note'><item id='a'/><item id='b'/></retract>", "item-not-found"},
+		{"retract one without id", "<retract node='urn:note'><item id='a'/><item/></retract>", "bad-request …<item-required"},
 		{"retract what is not there", "<retract node='urn:note'><item id='b'/></retract>", "item-not-found"},
 		{"retract from nowhere", "<retract node='urn:none'><item id='a'/></retract>", "item-not-found"},
 		{"create what is there", "<create node='urn:note'/>", "conflict"},
-		{"create with an unknown setting", "<create node='urn:x'/>" + options("configure", "item_expire=60"), "not-acceptable"},
-		{"create with an unknown access model", "<create node='urn:x'/>" + options("configure", "access_model=authorize"), "not-acceptable …<unsupported-access-model"},
-		{"name too long", publication(strings.Repeat("n", 1024), "a", ""), "not-acceptable"},
-		{"id too long", publication("urn:x", strings.Repeat("n", 1024), ""), "not-acceptable"},
+		{"create with an unknown setting", "<create node='urn:x'/>" + configuration("", "item_expire=60"), "not-acceptable"},
+		{"create with an unknown access model", "<create node='urn:x'/>" + configuration("", "access_model=authorize"), "not-acceptable …<unsupported-access-model"},
+		{"create with a title too long", "<create node='urn:x'/>" + configuration("", "title="+strings.Repeat("n", 256)), "not-acceptable"},
+		{"create with a form of another kind", "<create node='urn:x'/><configure>" + submission("publish-options") + "</configure>", "bad-request"},
+		{"create with a name too long", "<create node='" + strings.Repeat("n", 256) + "'/>", "not-acceptable"},
+		{"name too long", publication(strings.Repeat("n", 256), "a", ""), "not-acceptable"},
+		{"id too long", publication("urn:x", strings.Repeat("n", 1024), "") + options("access_model=open"), "not-acceptable"},
+		{"options of another kind", publication("urn:x", "a", "") + "<publish-options>" + submission("node_config") + "</publish-options>", "bad-request"},
+		{"options that are not submitted", publication("urn:x", "a", "") + strings.Replace(options(), "submit", "cancel", 1), "bad-request"},
+		{"an option twice", publication("urn:x", "a", "") + options("access_model=whitelist", "access_model=open"), "bad-request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			alice := login(t, newHost(t, host.Config{}), "alice/a")
@@ -384,6 +423,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 			alice.send(pubsubSet, tc.payload)
 			alice.wantFault(tc.want)
 			alice.wantItems("alice", "urn:note", "/>", "a=one")
+			alice.wantNodes("urn:note")
 		})
 	}
 }
@@ -398,6 +438,11 @@ func TestOwnersRequestsThatAreRefused(t *testing.T) {
 	}
 	alice.send(pubsubOwner, "<configure node='urn:note'/>")
 	alice.wantFault("bad-request")
+	for _, form := range []string{submission("publish-options"), strings.Replace(submission("node_config"), "submit", "result", 1),
+		"<x xmlns='jabber:x:data'/>", submission("node_config", "title=a", "title=a")} {
+		alice.send(pubsubOwner, "<configure node='urn:note'>"+form+"</configure>")
+		alice.wantFault("bad-request")
+	}
 	alice.send(pubsubOwner, "<configure node='urn:note'><x xmlns='jabber:x:data' type='cancel'><field var='pubsub#max_items'><value>x</value></field></x></configure>")
 	alice.expect(done)
 	alice.send(pubsubItems, "alice", "urn:note", " max_items='x'/>")
@@ -439,8 +484,9 @@ func TestWhatIsPublishedIsBounded(t *testing.T) {
 			alice.publish("urn:note", id, payload(100-i), "max_items=max")
 			alice.published("urn:note", id)
 		}
-		alice.publish("urn:other", "d", payload(100))
+		alice.publish("urn:other", "d", payload(100), "access_model=open")
 		alice.wantFault("resource-constraint")
+		alice.wantNodes("urn:note")
 		alice.publish("urn:note", "d", payload(100), "max_items=max")
 		alice.wantFault("resource-constraint")
 		alice.send(pubsubSet, "<retract node='urn:note'><item id='b'/></retract>")
@@ -456,11 +502,110 @@ func TestWhatIsPublishedIsBounded(t *testing.T) {
 	})
 }
 
+// However their names and titles are written, a list of all nodes reaches its
+// reader.
+func TestAListOfAllNodesIsBounded(t *testing.T) {
+	alice := login(t, newHost(t, host.Config{}), "alice/a")
+	const nodes, nameBytes = 200, 255
+	title := strings.Repeat("&quot;", nameBytes)
+	for i := range nodes {
+		name := fmt.Sprintf("%03d", i) + strings.Repeat("&quot;", nameBytes-3)
+		alice.send(pubsubSet, "<create node='"+name+"'/>"+configuration("", "title="+title))
+		alice.expect(done)
+	}
+	alice.send("<iq type='get' id='1'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
+	if got := alice.next(); strings.Count(got, "<item ") != nodes {
+		t.Errorf("%d bytes, %d nodes", len(got), strings.Count(got, "<item "))
+	}
+}
+
+func TestSeveralItemsAreRetracted(t *testing.T) {
+	alice := listens(t, newHost(t, host.Config{}), "alice/a", "urn:note")
+	for _, id := range []string{"a", "b", "c"} {
+		alice.publish("urn:note", id, id, "max_items=max")
+		alice.published("urn:note", id)
+		alice.expect(noteEvent("urn:note", id, id))
+	}
+	alice.send(pubsubSet, "<retract node='urn:note' notify='true'><item id='c'/><item id='a'/><item id='c'/></retract>")
+	alice.expect(done)
+	alice.expect(event("<items node='urn:note'><retract id='c'/><retract id='a'/></items>"))
+	alice.wantItems("alice", "urn:note", "/>", "b=b")
+}
+
+func TestWhatOthersAreToldOfANode(t *testing.T) {
+	alice := login(t, newHost(t, host.Config{}), "alice/a")
+	const settings = "title=Notes|description=Of Alice|type=urn:note|access_model=open|publish_model=publishers"
+	alice.send(pubsubSet, "<create node='urn:note'/>"+configuration("", append(strings.Split(settings, "|"), "max_items=7")...))
+	alice.expect(done)
+	const ask = "<iq type='get' id='1'><query xmlns='http://jabber.org/protocol/disco#info' node='urn:note'/></iq>"
+	field := func(name, value string) string {
+		return "<field var=\"pubsub#" + name + "\"><value>" + value + "</value></field>"
+	}
+	want := func(settings string) {
+		t.Helper()
+		var b strings.Builder
+		for setting := range strings.SplitSeq(settings, "|") {
+			name, value, _ := strings.Cut(setting, "=")
+			b.WriteString(field(name, value))
+		}
+		alice.send(ask)
+		alice.expect("<iq …<x xmlns=\"jabber:x:data\" type=\"result\"><field var=\"FORM_TYPE\" type=\"hidden\">" +
+			"<value>http://jabber.org/protocol/pubsub#meta-data</value></field>" + b.String() + "</x></query></iq>")
+	}
+	want(settings)
+	// An empty text is one, an empty choice is none.
+	alice.send(pubsubOwner, configuration("urn:note", "title=", "type=", "access_model=", "max_items=", "persist_items="))
+	alice.expect(done)
+	want("description=Of Alice|access_model=open|publish_model=publishers")
+}
+
 func TestANodeThatKeepsNothing(t *testing.T) {
 	alice := login(t, newHost(t, host.Config{}), "alice/a")
 	alice.publish("urn:note", "a", "one", "persist_items=false")
 	alice.published("urn:note", "a")
 	alice.wantItems("alice", "urn:note", "/>")
+}
+
+// An administrator may lower the limits below what users have already.
+func TestLowerLimits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "host.db")
+	h := newHost(t, host.Config{Path: path})
+	alice := login(t, h, "alice/a")
+	for i := range 5 {
+		alice.publish("urn:note", fmt.Sprint(i), "one", "max_items=200")
+		alice.published("urn:note", fmt.Sprint(i))
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const size = len("<item id='0'><note xmlns='urn:note'>one</note></item>")
+	alice = login(t, newHost(t, host.Config{Path: path, Limits: host.Limits{NodeItems: 2, NodeBytes: 2 * size}}), "alice/a")
+	alice.publish("urn:other", "a", "")
+	alice.wantFault("resource-constraint") // what is there counts
+	alice.send("<iq type='get' id='1'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><configure node='urn:note'/></pubsub></iq>")
+	alice.expect("<iq …<field var=\"pubsub#max_items\"…><value>2</value></field>…</iq>")
+	alice.publish("urn:note", "0", "two", "max_items=2") // the oldest of five is published again, and one other is left
+	alice.published("urn:note", "0")
+	alice.wantItems("alice", "urn:note", "/>", "4=one", "0=two")
+	alice.send(pubsubOwner, configuration("urn:note", "access_model=open"))
+	alice.expect(done)
+	alice.send(pubsubOwner, configuration("urn:note", "max_items=3"))
+	alice.wantFault("not-acceptable")
+}
+
+// What a node was configured to be after items were published there is kept too.
+func TestAConfigurationSurvivesARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "host.db")
+	h := newHost(t, host.Config{Path: path})
+	alice := login(t, h, "alice/a")
+	alice.publish("urn:note", "a", "one")
+	alice.published("urn:note", "a")
+	alice.send(pubsubOwner, configuration("urn:note", "access_model=open"))
+	alice.expect(done)
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	login(t, newHost(t, host.Config{Path: path}), "bob/b").wantItems("alice", "urn:note", "/>", "a=one")
 }
 
 func TestPublishedItemsSurviveARestart(t *testing.T) {

@@ -58,18 +58,22 @@ func TypeField(ns string) Field {
 
 // Values returns the first value of each field of x, a form that somebody has
 // submitted, by the field's name; "" for a field without a value. kind is what the
-// form is for (XEP-0068), which is not among the values; "" if it does not say.
-func Values(x element.Element) (kind string, values map[string]string) {
+// form is for (XEP-0068), which is not among the values; "" if it does not say. ok is
+// false if a field is given twice: then there are no values.
+func Values(x element.Element) (kind string, values map[string]string, ok bool) {
 	values = make(map[string]string)
 	for _, c := range x.Children {
 		name := c.AttrValue("var")
 		if c.Name != (xml.Name{Space: NS, Local: "field"}) || name == "" {
 			continue
 		}
+		if _, twice := values[name]; twice {
+			return "", nil, false
+		}
 		value, _ := c.Child(NS, "value")
 		values[name] = value.Text
 	}
 	kind = values[typeField]
 	delete(values, typeField)
-	return kind, values
+	return kind, values, true
 }

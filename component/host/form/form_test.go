@@ -70,14 +70,14 @@ func TestAFormIsFilledIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	purpose, values := form.Values(x)
+	purpose, values, ok := form.Values(x)
 	var is tea
 	for _, s := range teaSettings {
 		if !s.Set(&is, values[s.Var]) {
 			t.Errorf("%s=%q is refused", s.Var, values[s.Var])
 		}
 	}
-	if want := (tea{false, "Carol", "black"}); purpose != "urn:tea" || is != want || len(values) != 3 {
+	if want := (tea{false, "Carol", "black"}); !ok || purpose != "urn:tea" || is != want || len(values) != 3 {
 		t.Errorf("%s is understood as %q, %v", b.Bytes(), purpose, values)
 	}
 }
@@ -92,6 +92,8 @@ func TestValues(t *testing.T) {
 		{name: "several values", x: "<x xmlns='jabber:x:data'><field var='a'><value>1</value><value>2</value></field></x>", values: map[string]string{"a": "1"}},
 		{name: "no name", x: "<x xmlns='jabber:x:data'><field><value>1</value></field></x>", values: map[string]string{}},
 		{name: "not fields", x: "<x xmlns='jabber:x:data'><field xmlns='urn:x' var='a'><value>1</value></field><title/></x>", values: map[string]string{}},
+		{name: "a field twice", x: "<x xmlns='jabber:x:data'><field var='a'><value>1</value></field><field var='b'/><field var='a'/></x>"},
+		{name: "purpose twice", x: "<x xmlns='jabber:x:data'><field var='FORM_TYPE'><value>urn:tea</value></field><field var='FORM_TYPE'/></x>"},
 		{name: "purpose", x: "<x xmlns='jabber:x:data'><field var='FORM_TYPE'><value>urn:tea</value></field></x>", kind: "urn:tea", values: map[string]string{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -99,9 +101,9 @@ func TestValues(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kind, values := form.Values(x)
-			if diff := cmp.Diff(tc.values, values); diff != "" || kind != tc.kind {
-				t.Errorf("%q %s", kind, diff)
+			kind, values, ok := form.Values(x)
+			if diff := cmp.Diff(tc.values, values); diff != "" || kind != tc.kind || ok != (tc.values != nil) {
+				t.Errorf("%v, %q %s", ok, kind, diff)
 			}
 		})
 	}

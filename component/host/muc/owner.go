@@ -58,8 +58,8 @@ func (r *room) configForm() *form.Form {
 // room as it is (XEP-0045 §10.1.2). Fields that the form does not have keep their
 // values, and those that the room does not know are ignored.
 func (r *room) configure(x element.Element) *stanza.Error {
-	kind, values := form.Values(x)
-	if kind != nsRoomConfig && (kind != "" || len(values) > 0) {
+	kind, values, ok := form.Values(x)
+	if !ok || kind != nsRoomConfig && (kind != "" || len(values) > 0) {
 		return fail(stanza.BadRequest, "This is not the form of a room.")
 	}
 	was, c := r.config, r.config
