@@ -38,7 +38,7 @@ func TestDemoPassesSignalsOn(t *testing.T) {
 			defer cancel()
 			cmd := demo(t, "--no-page", "--", "node", "-e", attended)
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // leaves the terminal of the test
-			stdin, err := cmd.StdinPipe() // nothing is ever typed there
+			stdin, err := cmd.StdinPipe()                        // nothing is ever typed there
 			if err != nil {
 				t.Fatal(err)
 			}

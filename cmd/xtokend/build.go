@@ -147,12 +147,12 @@ func (p *parts) domain(d *config.Domain, limits *config.Limits, log *slog.Logger
 	return c, err
 }
 
-// host makes the upstream of a domain that is served inside the program. What the
-// front lets through it takes.
+// host makes the upstream of a domain that is served inside the program. It takes
+// what the front lets through, and sends nothing that the front would not.
 func (p *parts) host(d *config.Domain, limits *config.Limits, log *slog.Logger) (*host.Host, error) {
 	h, err := host.New(host.Config{
 		Domain: d.Name, Rooms: d.Host.Rooms, Path: d.Host.Path, Log: log,
-		Limits: host.Limits{ElementBytes: limits.ElementBytes, ElementDepth: limits.ElementDepth},
+		Limits: host.Limits{ElementBytes: limits.ElementBytes, ElementDepth: limits.ElementDepth, OutputBytes: limits.UpstreamElementBytes},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Name, err)
