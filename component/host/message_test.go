@@ -192,3 +192,56 @@ func TestCarbons(t *testing.T) {
 		c.expectNothing()
 	}
 }
+
+// Two sessions have a message; one ends without it, the other has had it.
+func TestAMessageOfTwoSessions(t *testing.T) {
+	h := newHost(t, host.Config{})
+	first, second := login(t, h, "bob/1"), login(t, h, "bob/2")
+	first.manage()
+	second.manage()
+	first.send("<presence/>")
+	second.send("<presence/>")
+	first.all()
+	second.all()
+	alice := login(t, h, "alice/a")
+	alice.send("<message to='bob@example.org' type='chat' id='1'><body>1</body></message>")
+	alice.send("<message to='bob@example.org' type='chat' id='2'><body>2</body></message>")
+	first.send("</stream:stream>") // without an acknowledgement: the second still has both
+	heard := ""
+	for !strings.Contains(heard, "unavailable") {
+		heard = second.next()
+		if strings.Contains(heard, "<delay") {
+			t.Errorf("the message came again: %s", heard)
+		}
+	}
+	second.send("</stream:stream>") // neither: it waits
+	third := login(t, h, "bob/3")
+	third.manage()
+	third.send("<presence/>")
+	third.expect("<presence …/>")
+	third.expect(ask)
+	third.expect("<message type='chat' id='1' …<delay…")
+	third.expect("<message type='chat' id='2' …<delay…")
+	third.send("<a xmlns='urn:xmpp:sm:3' h='2'/>") // the presence and the first
+	third.expect(ask)
+	third.send("</stream:stream>")
+	fourth := online(t, h, "bob/4")
+	fourth.expect("<message type='chat' id='2' …<delay…")
+	fourth.expectNothing()
+}
+
+func TestAMessageThatOneSessionHasHad(t *testing.T) {
+	h := newHost(t, host.Config{})
+	first, second := online(t, h, "bob/1"), online(t, h, "bob/2")
+	second.expect("<presence from='bob@example.org/1' …")
+	second.manage()
+	alice := login(t, h, "alice/a")
+	alice.send("<message to='bob@example.org' type='chat'><body>1</body></message>")
+	second.expect("<message …")
+	second.expect(ask)
+	second.send("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+	first.drop() // it has not read it
+	second.expect("<presence type='unavailable' from='bob@example.org/1' …")
+	second.expect(ask)
+	second.expectNothing()
+}

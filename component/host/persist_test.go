@@ -75,3 +75,31 @@ func TestADamagedFileIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// Numbers go on where they were, so that no message takes another's place; what
+// was taken out stays out; what waits still counts.
+func TestARestartBetweenMessages(t *testing.T) {
+	c := host.Config{Path: filepath.Join(t.TempDir(), "host.db"), Limits: host.Limits{KeptBytes: 250}}
+	h := newHost(t, c)
+	login(t, h, "bob/b").send("</stream:stream>")
+	for i := range 2 {
+		alice := login(t, h, "alice/a")
+		alice.send("<message to='bob@example.org' type='chat' id='%d'><body>0123456789</body></message>", i)
+		alice.send(rosterSet, i, "<item jid='bob@example.org'/>")
+		alice.expect("<iq type='result' …")
+		alice.send(rosterSet, i, "<item jid='bob@example.org' subscription='remove'/>")
+		alice.expect("<iq type='result' …")
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h = newHost(t, c)
+	}
+	alice := login(t, h, "alice/a")
+	alice.wantRoster()
+	alice.send("<message to='bob@example.org' type='chat' id='2'><body>0123456789</body></message>")
+	alice.expect("<message type='error' id='2' …<service-unavailable…")
+	bob := online(t, h, "bob/b")
+	bob.expect("<message type='chat' id='0' …")
+	bob.expect("<message type='chat' id='1' …")
+	bob.expectNothing()
+}

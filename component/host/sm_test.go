@@ -3,6 +3,7 @@ package host_test
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,4 +166,109 @@ func TestManyStanzasAreAcknowledgedInTurns(t *testing.T) {
 			bob.expect("<resumed xmlns='urn:xmpp:sm:3' h='0' previd='%s'/>", id)
 		}
 	}
+}
+
+// What was acknowledged is had: it does not come again, and makes room.
+func TestWhatIsAcknowledgedMakesRoom(t *testing.T) {
+	h := newHost(t, host.Config{Limits: host.Limits{QueueBytes: 1000, KeptBytes: 600, KeptMessages: 2}})
+	bob := login(t, h, "bob/b")
+	id := bob.manage()
+	alice := login(t, h, "alice/a")
+	const message = "<message to='bob@example.org/b' type='chat' id='%d'><body>0123456789</body></message>"
+	for i := 1; i <= 20; i++ {
+		alice.send(message, i)
+		bob.expect("<message type='chat' id='%d' …", i)
+		bob.expect(ask)
+		bob.send("<a xmlns='urn:xmpp:sm:3' h='%d'/>", i)
+	}
+	alice.expectNothing()
+	bob.drop()
+	bob = resume(t, h, "bob/b", id, 20)
+	bob.expect("<resumed …/>")
+	bob.expectNothing()
+	bob.drop()
+	online(t, h, "bob/b").expectNothing() // in place of the lost one
+}
+
+// A session without a connection holds no more than its bound.
+func TestALostSessionIsBounded(t *testing.T) {
+	h := newHost(t, host.Config{Limits: host.Limits{QueueBytes: 1000}})
+	bob := login(t, h, "bob/b")
+	id := bob.manage()
+	bob.drop()
+	alice := login(t, h, "alice/a")
+	for i := range 5 {
+		alice.send("<message to='bob@example.org/b' type='headline' id='%d'><body>%s</body></message><iq type='get' id='%d' to='bob@example.org/b'><q xmlns='urn:q'/></iq>", i, strings.Repeat("x", 300), i)
+	}
+	if got := alice.next(); !matches("<iq type='error' …resource-constraint…", got) {
+		t.Errorf("alice got %s", got)
+	}
+	bob = resume(t, h, "bob/b", id, 0)
+	bob.expect("<resumed …/>")
+	size := 0
+	for unit := bob.next(); !strings.HasPrefix(unit, "<iq type='result'"); unit = bob.next() {
+		if size == 0 {
+			bob.send("<iq type='get' id='last' to='example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+		}
+		size += len(unit)
+	}
+	if size > 1200 {
+		t.Errorf("%d bytes waited", size)
+	}
+}
+
+func TestAResumedSessionDoesNotEndLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, host.Config{})
+		bob := login(t, h, "bob/b")
+		id := bob.manage()
+		bob.drop()
+		time.Sleep(4 * time.Minute)
+		bob = resume(t, h, "bob/b", id, 0)
+		bob.expect("<resumed …/>")
+		time.Sleep(4 * time.Minute) // more than 5 since the loss
+		bob.conn.Close()
+		bob = resume(t, h, "bob/b", id, 0)
+		bob.expect("<resumed …/>")
+	})
+}
+
+func TestManagementOutOfPlace(t *testing.T) {
+	h := newHost(t, host.Config{})
+	const unexpected = "<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+	c := connect(t, h, "alice")
+	c.send(enable)
+	c.expect(unexpected)
+	c.drop()
+	alice := login(t, h, "alice/a")
+	id := alice.manage()
+	alice.send(enable)
+	alice.expect(unexpected)
+	alice.send("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='0'/>", id)
+	alice.expect(unexpected)
+	alice.send(ask)
+	alice.expect("<a xmlns='urn:xmpp:sm:3' h='0'/>")
+
+	fleeting := login(t, h, "bob/b")
+	fleeting.send("<enable xmlns='urn:xmpp:sm:3'/>")
+	fleeting.expect("<enabled xmlns='urn:xmpp:sm:3'/>")
+	again := connect(t, h, "bob")
+	again.send("<resume xmlns='urn:xmpp:sm:3' previd='' h='0'/>")
+	again.expect("<failed …><item-not-found …/></failed>")
+}
+
+// A client that acknowledges a part is asked for the rest.
+func TestTheRestIsAskedFor(t *testing.T) {
+	h := newHost(t, host.Config{})
+	bob := login(t, h, "bob/b")
+	bob.manage()
+	alice := login(t, h, "alice/a")
+	alice.send("<message to='bob@example.org/b' id='1'/><message to='bob@example.org/b' id='2'/>")
+	bob.expect("<message id='1' …")
+	bob.expect(ask)
+	bob.expect("<message id='2' …")
+	bob.send("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+	bob.expect(ask)
+	bob.send("<a xmlns='urn:xmpp:sm:3' h='2'/>")
+	bob.expectNothing()
 }

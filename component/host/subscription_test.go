@@ -263,3 +263,34 @@ func TestDirectedPresenceIsBounded(t *testing.T) {
 	alice.send("<presence to='bob@example.org/b' type='unavailable'/><presence to='bob@example.org/c'/>")
 	alice.expectNothing()
 }
+
+// Only a subscription shows presence: an item in a roster does not.
+func TestProbesNeedASubscription(t *testing.T) {
+	alice, bob := pair(t, toBob) // alice sees bob, who has her in his roster
+	bob.send("<presence type='probe' to='alice@example.org'/>")
+	bob.wantAll()
+	bob.send("<presence type='unavailable'/>")
+	alice.all()
+	bob.all()
+	bob.send("<presence/>") // at which contacts are probed
+	bob.wantAll("available bob/b")
+	alice.send("<presence type='probe' to='bob@example.org'/>")
+	alice.wantAll("available bob/b", "available bob/b")
+}
+
+// What was said to have gone is not said again at the end.
+func TestDirectedPresenceEndsOnce(t *testing.T) {
+	h := newHost(t, host.Config{})
+	bob, alice := online(t, h, "bob/b"), online(t, h, "alice/a")
+	alice.send("<presence to='bob@example.org/b'/>")
+	bob.wantAll("available alice/a")
+	alice.send("<presence type='unavailable'/>")
+	bob.wantAll("unavailable alice/a")
+	alice.drop()
+	bob.wantAll()
+	alice, bob = pair(t, toBob+" bob:subscribe alice:subscribed")
+	alice.send("<presence to='bob@example.org'/><presence to='bob@example.org/b'/>")
+	bob.all()
+	alice.drop()
+	bob.wantAll("unavailable alice/a")
+}
