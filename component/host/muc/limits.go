@@ -11,6 +11,7 @@ type Limits struct {
 	AffiliationBytes int // of the addresses of these, so that a list of all passes a front; 65536
 	HistoryStanzas   int // that one room keeps at most; 100
 	HistoryBytes     int // of these; 262144
+	MessageBytes     int // of a message to everybody; 65536
 	PresenceBytes    int // of an occupant's presence; 4096
 	NickBytes        int // of a nick; 128
 	SubjectBytes     int // of a subject; 4096
@@ -26,7 +27,7 @@ func (l Limits) withDefaults() Limits {
 	}{
 		{&l.Rooms, 1000}, {&l.RoomsPerUser, 20}, {&l.RoomsPerSession, 50}, {&l.Sessions, 200}, {&l.Affiliations, 1000},
 		{&l.AffiliationBytes, 65536},
-		{&l.HistoryStanzas, 100}, {&l.HistoryBytes, 262144}, {&l.PresenceBytes, 4096}, {&l.NickBytes, 128},
+		{&l.HistoryStanzas, 100}, {&l.HistoryBytes, 262144}, {&l.MessageBytes, 65536}, {&l.PresenceBytes, 4096}, {&l.NickBytes, 128},
 		{&l.SubjectBytes, 4096}, {&l.TextBytes, 1024}, {&l.Items, 50}, {&l.Listed, 100},
 	} {
 		if *d.field == 0 {

@@ -35,6 +35,9 @@ func (r *room) groupchat(st *wire.Stanza) {
 	case x.occupant.role < roleParticipant:
 		r.service.refuse(st, *fail(stanza.Forbidden, "You may not speak in this room."))
 		return
+	case len(st.Bytes(jid.JID{}, jid.JID{})) > r.service.limits.MessageBytes:
+		r.service.refuse(st, *fail(stanza.PolicyViolation, "The message is too long."))
+		return
 	}
 	subject, sets := subjectOf(st)
 	if sets {

@@ -84,7 +84,7 @@ func TestSizes(t *testing.T) {
 			ask("<item role='participant'/>")
 		}, "nick=\"&#34;", longest / 2 / 5},
 		{"a message", func() {
-			s.say(user(1), "<message type='groupchat' to='"+room(0)+"'><body>"+strings.Repeat("b", 262000)+"</body></message>")
+			s.say(user(1), "<message type='groupchat' to='"+room(0)+"'><body>"+strings.Repeat("b", 65000)+"</body></message>")
 		}, "<body>b", longest * 3 / 4},
 		{"a kick", func() {
 			s.say(user(42), "<presence to='"+room(0)+"/"+nick(42)+"'>"+status+"</presence>")

@@ -84,8 +84,17 @@ func Parse(unit []byte, h element.Header, from jid.JID) (*Stanza, error) {
 	return s, s.check()
 }
 
-// check judges declarations, type and children.
+// MaxIDBytes is the longest id that a stanza may have: answers repeat it, and write
+// some characters with more bytes.
+const MaxIDBytes = 1024
+
+// check judges declarations, id, type and children. An id that is too long is not
+// repeated.
 func (s *Stanza) check() error {
+	if len(s.ID) > MaxIDBytes {
+		s.ID = ""
+		return ErrBadRequest
+	}
 	if len(s.scope.Extra) > MaxDeclarations {
 		return ErrBadRequest
 	}

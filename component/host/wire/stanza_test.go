@@ -57,6 +57,8 @@ func TestParse(t *testing.T) {
 		{name: "a name in another namespace", unit: `<message xmlns='jabber:server'/>`, err: wire.ErrNotStanza, none: true},
 		{name: "not well-formed", unit: `<message><a></b></message>`, err: element.ErrNotWellFormed, none: true},
 		{name: "iq without id", unit: `<iq type='get'><q xmlns='urn:q'/></iq>`, err: wire.ErrBadRequest},
+		{name: "a long id", unit: `<message id='` + strings.Repeat(`"`, wire.MaxIDBytes+1) + `'/>`, err: wire.ErrBadRequest},
+		{name: "an id of that length", unit: `<message id='` + strings.Repeat(`"`, wire.MaxIDBytes) + `'/>`},
 		{name: "iq without child", unit: `<iq type='get' id='1'/>`, err: wire.ErrBadRequest},
 		{name: "iq with two", unit: `<iq type='get' id='1'><a/><b/></iq>`, err: wire.ErrBadRequest},
 		{name: "iq of unknown type", unit: `<iq type='ask' id='1'><a/></iq>`, err: wire.ErrBadRequest},
