@@ -68,7 +68,7 @@ func (t *turn) capsSaid(s *session, st *wire.Stanza, initial bool) {
 // asked if the hash is that of the answer (XEP-0115 §5.4).
 func (t *turn) capsAnswered(st *wire.Stanza) {
 	c := &t.session.caps
-	if c.asked == "" || st.ID != c.asked {
+	if st.ID != c.asked { // an answer has an id
 		return
 	}
 	c.asked = ""

@@ -162,6 +162,10 @@ func TestAnAnswerMustBeToTheQuestion(t *testing.T) {
 		mallory.send(fmt.Sprintf(forged, "<query xmlns='http://jabber.org/protocol/disco#info'>"+answer+"</query>"))
 	}
 	mallory.expectNothing()
+	mallory.send("<iq type='result' id=''><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", answer) // to none
+	mallory.publish("urn:note", "a", "one")
+	mallory.published("urn:note", "a")
+	mallory.expectNothing()
 	alice.send("<iq type='result' id='x' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", answer)
 	alice.send("<iq type='error' id='%s' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", id, answer)
 	alice.send("<iq type='result' id='%s' to='alice@example.org'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", id, answer)

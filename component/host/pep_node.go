@@ -12,8 +12,8 @@ import (
 )
 
 // maxNodeNameBytes bounds the name of a node, so that a list of all nodes, with
-// their titles and escaped, is less than Limits.OutputBytes; maxItemIDBytes that of
-// an item, which may be an address as long as a JID's part.
+// their titles and escaped, is less than Limits.OutputBytes by default;
+// maxItemIDBytes bounds the id of an item, which may be an address.
 const (
 	maxNodeNameBytes = 255
 	maxItemIDBytes   = 1023

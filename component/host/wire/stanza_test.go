@@ -174,6 +174,22 @@ func TestDeclarationsOnTheWay(t *testing.T) {
 	}
 }
 
+// What is declared around a child is not what the stream implies.
+func TestAChildOfTheStreamsNamespace(t *testing.T) {
+	for unit, want := range map[string]string{
+		`<message><body>hi</body></message>`:                         `<body xmlns='jabber:client'>hi</body>`,
+		`<message xmlns:p='urn:p'><body p:a='1'>hi</body></message>`: `<body xmlns='jabber:client' xmlns:p='urn:p' p:a='1'>hi</body>`,
+	} {
+		s, err := parse(t, unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(s.ChildBytes(xml.Name{Space: wire.NSClient, Local: "body"})); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func sameElement(t *testing.T, a, b string) bool {
 	t.Helper()
 	x, err := element.Parse([]byte(a), element.Header{})
