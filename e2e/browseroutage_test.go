@@ -26,7 +26,7 @@ func TestConverseComesBack(t *testing.T) {
 		},
 	} {
 		t.Run(lost.name, func(t *testing.T) {
-			w := newWebSite(t)
+			w := newWebSite(t, stockProsody)
 			alice, bob := w.befriend(t, w.visit(t, "alice", login{to: w.service("ws")}), w.visit(t, "bob", login{to: w.service("http")}))
 			expired := refusals[0]
 			aliceOffset, bobOffset := alice.wire.Len(), bob.wire.Len()

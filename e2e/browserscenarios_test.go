@@ -7,34 +7,41 @@ import (
 )
 
 func TestConverse(t *testing.T) {
-	w := newWebSite(t)
-	for _, to := range []service{w.service("ws"), w.service("http")} {
-		t.Run(to.name, func(t *testing.T) {
-			for _, scenario := range []struct {
-				name string
-				run  func(*testing.T, *webSite, service)
-			}{
-				{"login with X-TOKEN", logInWithXToken},
-				{"login with PLAIN and no script of ours", logInWithPlain},
-				{"login of a name outside ASCII", logInOutsideASCII},
-				{"chat and presence", chatInBrowser},
-				{"room", meetInRoom},
-				{"page reload", reloadPage},
-				{"connection cut", cutConnection},
-				{"logout", logOut},
-			} {
-				t.Run(scenario.name, func(t *testing.T) {
-					t.Parallel()
-					scenario.run(t, w, to)
-				})
-			}
-			for _, refused := range refusals {
-				t.Run("recovery from a token that is "+refused.name, func(t *testing.T) {
-					t.Parallel()
-					refused.recover(t, w, to)
-				})
-			}
-		})
+	complaints := map[upstream]*complaints{}
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		w := newWebSite(t, behind)
+		complaints[behind] = &w.complaints
+		for _, to := range []service{w.service("ws"), w.service("http")} {
+			t.Run(to.name, func(t *testing.T) {
+				for _, scenario := range []struct {
+					name string
+					run  func(*testing.T, *webSite, service)
+				}{
+					{"login with X-TOKEN", logInWithXToken},
+					{"login with PLAIN and no script of ours", logInWithPlain},
+					{"login of a name outside ASCII", logInOutsideASCII},
+					{"chat and presence", chatInBrowser},
+					{"room", meetInRoom},
+					{"page reload", reloadPage},
+					{"connection cut", cutConnection},
+					{"logout", logOut},
+				} {
+					t.Run(scenario.name, func(t *testing.T) {
+						t.Parallel()
+						scenario.run(t, w, to)
+					})
+				}
+				for _, refused := range refusals {
+					t.Run("recovery from a token that is "+refused.name, func(t *testing.T) {
+						t.Parallel()
+						refused.recover(t, w, to)
+					})
+				}
+			})
+		}
+	})
+	if complaints[stockProsody] != nil && complaints[builtInHost] != nil {
+		complaints[builtInHost].wantNoMoreThan(t, complaints[stockProsody])
 	}
 }
 
@@ -156,9 +163,12 @@ func cutConnection(t *testing.T, w *webSite, to service) {
 	}
 }
 
+// faultOfLogOut is one of converse.js 14, when the page goes after a logout.
+const faultOfLogOut = "Cannot read properties of undefined (reading 'isType')"
+
 func logOut(t *testing.T, w *webSite, to service) {
 	alice, bob := w.visitFriends(t, to)
-	alice.expectFaults("Cannot read properties of undefined (reading 'isType')") // when the page goes
+	alice.expectFaults(faultOfLogOut)
 	alice.logOut()
 	bob.awaitStatus(alice.jid, "offline")
 	w.awaitFrontLog(alice, fmt.Sprintf(`user=%s mechanism=X-TOKEN reason="closed by the client"`, alice.jid))

@@ -17,8 +17,9 @@ import (
 // by side, since each window is a new user's.
 type webSite struct {
 	*site
-	pages   *httptest.Server
-	browser *browser
+	pages      *httptest.Server
+	browser    *browser
+	complaints complaints
 
 	mu      sync.Mutex
 	windows map[string]*window // by localpart
@@ -38,7 +39,7 @@ const webTimeout = 15 * time.Minute
 
 var pageTemplate = template.Must(template.ParseFiles("../testdata/browser/page.html"))
 
-func newWebSite(t *testing.T) *webSite {
+func newWebSite(t *testing.T, behind upstream) *webSite {
 	t.Helper()
 	w := &webSite{windows: map[string]*window{}}
 	pages := http.NewServeMux()
@@ -47,7 +48,7 @@ func newWebSite(t *testing.T) *webSite {
 	pages.Handle("/", http.FileServer(http.Dir("../testdata/browser/node_modules/converse.js/dist")))
 	w.pages = httptest.NewServer(pages)
 	t.Cleanup(w.pages.Close)
-	w.site = newSite(t, func(s *site) {
+	w.site = newSiteOn(t, behind, func(s *site) {
 		ctx, cancel := context.WithTimeout(context.Background(), webTimeout)
 		t.Cleanup(cancel)
 		s.ctx = ctx
@@ -63,7 +64,7 @@ func (w *webSite) visit(t *testing.T, name string, l login) *window {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
-	v := &window{t: t, ctx: ctx, browser: w.browser, login: l}
+	v := &window{t: t, ctx: ctx, browser: w.browser, login: l, complaints: &w.complaints, asked: questions{}}
 	w.mu.Lock()
 	w.opened++
 	v.user = fmt.Sprintf("%s-%d", name, w.opened)

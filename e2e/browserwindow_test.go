@@ -29,7 +29,10 @@ type window struct {
 	// fetched gets a line for each token that the page asks for.
 	fetched watch.Output
 
+	complaints *complaints // of all windows of the site
+
 	mu     sync.Mutex
+	asked  questions
 	token  func() string // makes what the page is given
 	notes  []string      // warnings of the page
 	faults []string      // what no page may do
@@ -45,7 +48,9 @@ func (w *window) note(event browserMessage) {
 			direction = "sent"
 		}
 		fmt.Fprintf(&w.wire, "%s: %s\n", direction, event.Text)
+		w.listen(event, w.complaints)
 	case "console":
+		w.console(event.Text, w.complaints)
 		w.mu.Lock()
 		w.notes = append(w.notes, event.Text)
 		w.mu.Unlock()
