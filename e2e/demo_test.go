@@ -19,17 +19,27 @@ import (
 
 const converseFolder = "../testdata/browser/node_modules/converse.js"
 
-// demo returns the command that runs the demonstration.
+// demo returns the command that runs the demonstration, at a port of its own.
 func demo(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	return demoAt(t, "localhost:0", args...)
+}
+
+func demoAt(t *testing.T, address string, args ...string) *exec.Cmd {
 	t.Helper()
 	program, err := xtokend()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, append([]string{"demo", "--listen", "localhost:0"}, args...)...)
-	// A script gives up first, for it knows better what it waited for.
-	cmd.Env = append(os.Environ(), fmt.Sprintf("TIMEOUT=%d", (testTimeout-5*time.Second).Milliseconds()))
+	cmd := exec.Command(program, append([]string{"demo", "--listen", address}, args...)...)
+	cmd.Env = scriptEnvironment()
 	return cmd
+}
+
+// scriptEnvironment has a script give up before its test does: it knows better what
+// it waited for.
+func scriptEnvironment() []string {
+	return append(os.Environ(), fmt.Sprintf("TIMEOUT=%d", (testTimeout-5*time.Second).Milliseconds()))
 }
 
 // A person types a name, opens a second user by one click, and the two chat and

@@ -40,20 +40,26 @@ if (page.mechanism === "X-TOKEN") {
 // Whom this window has opened another for: the chat opens when they are there.
 const awaited = new Set();
 
+// Who is to be a contact. A demonstration that was started anew knows of none, nor
+// whoever has not come back yet: so both sides ask.
+const contacts = new Set(page.peer ? [address(page.peer)] : []);
+
 converse.plugins.add("xtokend-demo", {
   initialize() {
     const { api } = this._converse;
 
     api.listen.on("rosterContactsFetched", async () => {
-      if (!page.peer) return;
-      const jid = address(page.peer);
-      if (!(await api.contacts.get(jid))) await api.contacts.add({ jid, name: page.peer });
-      api.chats.open(jid, {}, true);
+      for (const jid of contacts) {
+        if (!(await api.contacts.get(jid))) await api.contacts.add({ jid, name: jid.slice(0, jid.lastIndexOf("@")) });
+      }
+      if (page.peer) api.chats.open(address(page.peer), {}, true);
     });
 
     api.listen.on("contactPresenceChanged", (contact) => {
       const jid = contact.get("jid");
-      if (contact.presence.getStatus() !== "offline" && awaited.delete(jid)) api.chats.open(jid, {}, true);
+      if (contact.presence.getStatus() === "offline" || jid === address(page.name)) return;
+      contacts.add(jid);
+      if (awaited.delete(jid)) api.chats.open(jid, {}, true);
     });
 
     document.getElementById("another").addEventListener("submit", ({ target }) => {
