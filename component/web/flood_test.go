@@ -147,7 +147,7 @@ func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
 // Over HTTP/2 the client may give no room for an answer.
 func TestAnswersWithoutAWindow(t *testing.T) {
 	sc := &scene{}
-	sc.config.Limits.WriteTimeout = short
+	sc.config.Limits.WriteTimeout = time.Second // long enough for what TLS and HTTP/2 begin with
 	sc.start(t)
 	config := sc.clientTLS.Clone()
 	config.NextProtos = []string{"h2"}
