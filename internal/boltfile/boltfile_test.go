@@ -173,6 +173,55 @@ func TestCheckBoundsOfBuckets(t *testing.T) {
 	}
 }
 
+// A small bucket is in the value of the one it is in, as a page within that page.
+func TestCheckBoundsOfInlineBuckets(t *testing.T) {
+	const flags, count, firstElement = 8, 10, 16
+	far := binary.NativeEndian.AppendUint32(nil, 0x3fffff00)
+	cases := []struct {
+		name   string
+		offset int
+		octets []byte
+	}{
+		{"a branch", flags, []byte{1, 0}},
+		{"more elements than it has room for", count, []byte{0xff, 0xff}},
+		{"a key", firstElement + 4, far},
+		{"a key size", firstElement + 8, far},
+		{"a value", firstElement + 12, far},
+		{"a bucket without a header", firstElement, []byte{1}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			db, file := open(t)
+			var root int64
+			err := db.Update(func(tx *bbolt.Tx) error {
+				b, err := tx.CreateBucket([]byte("few"))
+				return errors.Join(err, b.Put([]byte("key"), []byte("value")))
+			})
+			if err == nil {
+				err = db.View(func(tx *bbolt.Tx) error {
+					root = int64(tx.Cursor().Bucket().Root())
+					return nil
+				})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			value := bytes.Index(contents(t, file, root*pageBytes), append([]byte("few"), make([]byte, 8)...))
+			if value < 0 {
+				t.Fatal("the bucket is not where it was looked for")
+			}
+			const bucketHeader = 16
+			at := root*pageBytes + int64(value+len("few")+bucketHeader+c.offset)
+			if _, err := file.WriteAt(c.octets, at); err != nil {
+				t.Fatal(err)
+			}
+			if err := boltfile.CheckBounds(db, file); err == nil || !strings.Contains(err.Error(), "beyond its end") {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 func contents(t *testing.T, file *os.File, at int64) []byte {
 	t.Helper()
 	data := make([]byte, pageBytes)

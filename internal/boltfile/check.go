@@ -51,13 +51,14 @@ func (untold) ValueToString([]byte) string { return "…" }
 // Layout of a bbolt page: id (8 octets), flags (2), count (2), overflow (4), then an index of count elements. One of a
 // branch is position (4), key size (4), page (8); one of a leaf is flags (4), position (4), key size (4), value size (4).
 // A position counts from its own element. The value of a bucket is its root page (8; 0 if the bucket is in the value
-// itself), its sequence (8), and more in the latter case.
+// itself), its sequence (8), and in the latter case a leaf.
 const (
 	pageHeaderBytes   = 16
 	elementBytes      = 16
 	bucketHeaderBytes = 16
 
-	flagBucket = 1
+	flagBucket   = 1 // of an element
+	flagLeafPage = 2
 
 	typeBranch = "branch"
 	typeLeaf   = "leaf"
@@ -130,9 +131,20 @@ func visit(page []byte, count int, branch bool, references map[uint64]int) bool 
 		if field(3) < bucketHeaderBytes {
 			return false
 		}
-		if root := binary.NativeEndian.Uint64(page[value:]); root != 0 {
+		bucket := page[value : value+field(3)]
+		if root := binary.NativeEndian.Uint64(bucket); root != 0 {
 			references[root]++
+		} else if !visitInline(bucket[bucketHeaderBytes:], references) {
+			return false
 		}
 	}
 	return true
+}
+
+// visitInline is [visit] for the page of a bucket that is in the value itself.
+func visitInline(page []byte, references map[uint64]int) bool {
+	if len(page) < pageHeaderBytes || binary.NativeEndian.Uint16(page[8:]) != flagLeafPage {
+		return false
+	}
+	return visit(page, int(binary.NativeEndian.Uint16(page[10:])), false, references)
 }
