@@ -101,8 +101,16 @@ func (w *window) relation(address string) string {
 
 var nameOrNumber = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[\pL]+-\d+|\d+`)
 
+var ofConnection = regexp.MustCompile(`^(WebSocket connection to|Websocket (closed|error))`)
+
 // console takes note of a warning.
 func (w *window) console(text string, to *complaints) {
 	line, _, _ := strings.Cut(text, "\n")
+	w.mu.Lock()
+	ofCut := w.isCut && ofConnection.MatchString(line)
+	w.mu.Unlock()
+	if ofCut {
+		return
+	}
 	to.add("console: "+nameOrNumber.ReplaceAllString(line, "…"), text)
 }

@@ -143,6 +143,7 @@ func cutConnection(t *testing.T, w *webSite, to service) {
 	alice, bob := w.befriend(t, w.visit(t, "alice", login{to: cut}), w.visit(t, "bob", login{to: to}))
 	fetched, offset := alice.fetched.Len(), alice.wire.Len()
 
+	alice.expectCut()
 	wire.cut()
 	bob.say(alice.jid, "while you were away")
 	if to.webSocket() {

@@ -37,6 +37,7 @@ type window struct {
 	notes  []string      // warnings of the page
 	faults []string      // what no page may do
 	known  []string      // texts in faults that are converse.js' own
+	isCut  bool          // its connection, by the test
 }
 
 // note takes an event of the driver.
@@ -97,6 +98,13 @@ func (w *window) expectFaults(texts ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.known = append(w.known, texts...)
+}
+
+// expectCut lets the page warn of its connection, as often as it tries.
+func (w *window) expectCut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.isCut = true
 }
 
 // awaitOnline returns when converse.js shows the user's contacts.
