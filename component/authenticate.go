@@ -34,6 +34,7 @@ func (s *session) authenticate(ctx context.Context) error {
 			}
 			continue
 		case e.Name.Space == nsSASL && e.Name.Local == "auth" && s.failures >= s.front.limits.AuthAttempts:
+			s.front.reached.Add(limitAuthAttempts)
 			return fail(stream.PolicyViolation, "too many failed attempts")
 		case e.Name.Space == nsSASL && (e.Name.Local == "auth" || e.Name.Local == "response" || e.Name.Local == "abort"):
 		default:
@@ -102,10 +103,12 @@ func malformed(detail string) *sasl.Failure {
 // upstream. A good token stays spent if the latter fails.
 func (s *session) attempt(ctx context.Context, mechanism string, payload []byte) *sasl.Failure {
 	if wait := s.front.attempts.wait(s.address); wait > 0 {
+		s.front.reached.Add(limitFailedPerAddress)
 		return rateLimited(wait)
 	}
 	s.claimed = claimedUser(payload, s.domain.Name)
 	if wait := s.front.attempts.waitUser(s.claimed); wait > 0 {
+		s.front.reached.Add(limitFailedPerUser)
 		return rateLimited(wait)
 	}
 	verifying, done := context.WithTimeout(ctx, verifyTimeout)

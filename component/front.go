@@ -14,6 +14,7 @@ import (
 
 	"xtokend/auth"
 	"xtokend/component/upstream"
+	"xtokend/internal/tally"
 	"xtokend/sasl"
 )
 
@@ -59,6 +60,7 @@ type Front struct {
 	streams  *registry
 	attempts *attempts
 	panics   atomic.Int64
+	reached  tally.Tally // limits
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -117,7 +119,7 @@ func New(c Config) (*Front, error) {
 		f.tls.NextProtos = []string{alpnClient}
 	}
 	f.storms = newStorms(f.now)
-	f.streams = newRegistry(f.limits)
+	f.streams = newRegistry(f.limits, f.reached.Add)
 	f.attempts = newAttempts(f.limits, f.now)
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	return f, nil

@@ -1,9 +1,10 @@
 package component
 
 import (
-	"container/list"
 	"net/netip"
 	"sync"
+
+	"xtokend/internal/longestqueue"
 )
 
 // admission is what the registry says about a new connection.
@@ -18,43 +19,91 @@ const (
 // registry counts the connections and keeps the unauthenticated ones in order
 // of arrival. Its lock is a leaf.
 type registry struct {
-	limits Limits
+	limits  Limits
+	reached func(limit string) // is told of each limit that was met
 
 	mu              sync.Mutex
 	admitted        int
 	refused         int
-	perAddress      map[netip.Prefix]int
-	unauthenticated *list.List // of *session, oldest first
+	perAddress      map[netip.Prefix]int // of those whose address is known
+	unauthenticated longestqueue.Set[netip.Prefix, *session]
 }
 
-func newRegistry(l Limits) *registry {
-	return &registry{limits: l, perAddress: make(map[netip.Prefix]int), unauthenticated: list.New()}
+type waiting = longestqueue.Entry[netip.Prefix, *session]
+
+func newRegistry(l Limits, reached func(string)) *registry {
+	return &registry{limits: l, reached: reached, perAddress: make(map[netip.Prefix]int)}
 }
 
-// add admits s or not. At the cap on unauthenticated streams it ends the oldest
-// of them, so that a flood of silent connections cannot shut others out.
-func (r *registry) add(s *session) admission {
+// add admits s or not. At the cap on unauthenticated streams the oldest of the
+// address that has most of them ends: a flood of silent connections displaces
+// itself, and shuts out others only if it comes from as many addresses as there
+// are places.
+//
+// A connection of a trusted proxy is provisional: s.address is the proxy's until
+// identify says whose it is.
+func (r *registry) add(s *session, provisional bool) admission {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	prefix := r.prefix(s.address)
-	if r.admitted >= r.limits.Streams ||
-		r.limits.StreamsPerAddress > 0 && r.perAddress[prefix] >= r.limits.StreamsPerAddress {
-		if r.refused >= refusals {
-			return dropped
-		}
-		r.refused++
-		return refused
+	if r.admitted >= r.limits.Streams {
+		return r.refuse(limitStreams)
 	}
-	if r.unauthenticated.Len() >= r.limits.Unauthenticated {
-		victim := r.unauthenticated.Front().Value.(*session)
-		r.release(victim)
-		victim.cancel(errDisplaced)
+	if !provisional && !r.hasPlace(s.address) {
+		return r.refuse(limitStreamsPerAddress)
 	}
 	r.admitted++
-	r.perAddress[prefix]++
 	s.counted = true
-	s.waiting = r.unauthenticated.PushBack(s)
+	if !provisional {
+		r.countAddress(s)
+	}
+	s.waiting = r.unauthenticated.Push(r.prefix(s.address), s)
+	if r.unauthenticated.Len() > r.limits.Unauthenticated {
+		victim := r.unauthenticated.Victim().Value
+		r.release(victim)
+		r.reached(limitUnauthenticated)
+		victim.cancel(errDisplaced)
+	}
 	return admitted
+}
+
+// identify says whose a provisional connection is, and whether it stays admitted.
+func (r *registry) identify(s *session, address netip.Addr) admission {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.prefix(s.address)
+	s.address = address
+	if !s.counted { // displaced meanwhile
+		return admitted
+	}
+	if !r.hasPlace(address) {
+		r.release(s)
+		return r.refuse(limitStreamsPerAddress)
+	}
+	r.countAddress(s)
+	if prefix := r.prefix(address); prefix != before {
+		r.settle(s)
+		s.waiting = r.unauthenticated.Push(prefix, s)
+	}
+	return admitted
+}
+
+func (r *registry) hasPlace(address netip.Addr) bool {
+	return r.limits.StreamsPerAddress <= 0 || r.perAddress[r.prefix(address)] < r.limits.StreamsPerAddress
+}
+
+func (r *registry) countAddress(s *session) {
+	s.addressCounted = true
+	r.perAddress[r.prefix(s.address)]++
+}
+
+// refuse says how much is said to a connection over a limit.
+func (r *registry) refuse(limit string) admission {
+	r.reached(limit)
+	if r.refused >= refusals {
+		return dropped
+	}
+	r.refused++
+	return refused
 }
 
 // authenticated says that s is no longer among those that may be displaced.
@@ -83,6 +132,10 @@ func (r *registry) release(s *session) {
 	}
 	s.counted = false
 	r.admitted--
+	if !s.addressCounted {
+		return
+	}
+	s.addressCounted = false
 	prefix := r.prefix(s.address)
 	if r.perAddress[prefix]--; r.perAddress[prefix] <= 0 {
 		delete(r.perAddress, prefix)
@@ -90,10 +143,8 @@ func (r *registry) release(s *session) {
 }
 
 func (r *registry) settle(s *session) {
-	if s.waiting != nil {
-		r.unauthenticated.Remove(s.waiting)
-		s.waiting = nil
-	}
+	r.unauthenticated.Remove(s.waiting)
+	s.waiting = nil
 }
 
 func (r *registry) count() int {

@@ -1,7 +1,6 @@
 package component
 
 import (
-	"container/list"
 	"context"
 	"net/netip"
 	"runtime/debug"
@@ -26,8 +25,9 @@ type session struct {
 	verdict   admission
 
 	// The registry's, under its lock.
-	waiting *list.Element
-	counted bool
+	waiting        *waiting
+	counted        bool
+	addressCounted bool
 
 	// Of the current stream.
 	header   element.Header // the client's
@@ -107,6 +107,7 @@ func (s *session) close(err error) {
 		s.transport.linger()
 	}
 	s.transport.Close()
+	s.countLimit(err, se)
 	s.logEnd(err, se)
 }
 
