@@ -41,7 +41,8 @@ func (s *session) authenticate(ctx context.Context) error {
 			return fail(stream.NotAuthorized, "")
 		}
 		mechanism, payload, failure := s.saslRequest(e, waiting)
-		waiting, s.claimed = "", ""
+		waiting = ""
+		s.front.streams.claim(s, "")
 		if failure == nil && payload == nil {
 			waiting = mechanism
 			if _, err := s.transport.Write([]byte("<challenge xmlns='" + nsSASL + "'/>")); err != nil {
@@ -106,7 +107,7 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 		s.front.reached.Add(limitFailedPerAddress)
 		return rateLimited(wait)
 	}
-	s.claimed = claimedUser(payload, s.domain.Name)
+	s.front.streams.claim(s, claimedUser(payload, s.domain.Name))
 	if wait := s.front.attempts.waitUser(s.claimed); wait > 0 {
 		s.front.reached.Add(limitFailedPerUser)
 		return rateLimited(wait)

@@ -73,8 +73,8 @@ func (s *session) logEnd(err error, se *streamError) {
 	attrs = append(attrs,
 		slog.String("reason", reason),
 		slog.Duration("duration", s.front.now().Sub(s.began)),
-		slog.Int64("bytes_from_client", s.relayed.fromClient),
-		slog.Int64("bytes_to_client", s.relayed.toClient))
+		slog.Int64("bytes_from_client", s.relayed.fromClient.Load()),
+		slog.Int64("bytes_to_client", s.relayed.toClient.Load()))
 	level := slog.LevelInfo
 	if s.upstream == nil && se == nil {
 		level = slog.LevelDebug // port scans, health checks

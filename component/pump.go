@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"xtokend/internal/xmlsplit"
 )
@@ -21,9 +22,9 @@ type pump struct {
 	src, dst *boundedConn
 	pending  []byte // read from src already
 	scanner  xmlsplit.Scanner
-	whole    bool   // dst takes whole elements only; the scanner's limit bounds them
-	count    *int64 // bytes written
-	torn     bool   // what was written ends within an element
+	whole    bool          // dst takes whole elements only; the scanner's limit bounds them
+	count    *atomic.Int64 // bytes written
+	torn     bool          // what was written ends within an element
 }
 
 // Why a pump ended, beside the errors of its scanner.
@@ -58,7 +59,7 @@ func (p *pump) run() error {
 		}
 		if pass > 0 {
 			written, err := p.dst.Write(buf[:pass])
-			*p.count += int64(written)
+			p.count.Add(int64(written))
 			if err != nil {
 				return fmt.Errorf("%w: %w", errSinkLost, err)
 			}

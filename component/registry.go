@@ -1,6 +1,7 @@
 package component
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
 
@@ -27,6 +28,7 @@ type registry struct {
 	refused         int
 	perAddress      map[netip.Prefix]int // of those whose address is known
 	unauthenticated longestqueue.Set[netip.Prefix, *session]
+	named           list.List // of *session that have claimed to be somebody, by the time of their login
 }
 
 type waiting = longestqueue.Entry[netip.Prefix, *session]
@@ -106,11 +108,16 @@ func (r *registry) refuse(limit string) admission {
 	return refused
 }
 
-// authenticated says that s is no longer among those that may be displaced.
+// authenticated says that s is no longer among those that may be displaced, and
+// who its user is. A session that has been displaced stays out.
 func (r *registry) authenticated(s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.settle(s)
+	if s.named != nil {
+		s.authenticated = true
+		r.named.MoveToBack(s.named)
+	}
 }
 
 // remove takes s out; it must be called once for each add that did not drop it.
@@ -131,6 +138,10 @@ func (r *registry) release(s *session) {
 		return
 	}
 	s.counted = false
+	if s.named != nil {
+		r.named.Remove(s.named)
+		s.named, s.authenticated = nil, false
+	}
 	r.admitted--
 	if !s.addressCounted {
 		return

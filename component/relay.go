@@ -54,7 +54,11 @@ func (s *session) relay(ctx context.Context) error {
 	}()
 	up := toClient.run()
 	stop()
-	err := relayEnd(<-down, up)
+	downEnd := <-down
+	if context.Cause(ctx) == errEnded && !errors.Is(downEnd, errStreamEnd) {
+		s.endUpstream(fromClient.torn || errors.Is(downEnd, errSinkLost))
+	}
+	err := relayEnd(downEnd, up)
 	if errors.Is(up, errSinkLost) || toClient.torn {
 		return fmt.Errorf("%w: %w", errTorn, up)
 	}

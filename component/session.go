@@ -1,9 +1,11 @@
 package component
 
 import (
+	"container/list"
 	"context"
 	"net/netip"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -28,6 +30,9 @@ type session struct {
 	waiting        *waiting
 	counted        bool
 	addressCounted bool
+	named          *list.Element // once it has claimed to be somebody
+	claimed        string        // bare JID that the current attempt names, "" if none
+	authenticated  bool
 
 	// Of the current stream.
 	header   element.Header // the client's
@@ -35,15 +40,14 @@ type session struct {
 	domain   *Domain
 
 	// Of the authentication.
-	failures  int    // counted ones, on this stream
-	elements  int    // received before authentication
-	claimed   string // bare JID that the current attempt names, "" if none
+	failures  int // counted ones, on this stream
+	elements  int // received before authentication
 	mechanism string
 	user      jid.JID
 
 	upstream *boundedConn
-	toClient []byte                               // read from the upstream behind its features
-	relayed  struct{ fromClient, toClient int64 } // bytes
+	toClient []byte                                      // read from the upstream behind its features
+	relayed  struct{ fromClient, toClient atomic.Int64 } // bytes
 }
 
 // serve is the life of a session. Whatever ends it is told to the client as far
