@@ -9,15 +9,15 @@ import (
 
 func TestTheFirstLoginMakesTheAccount(t *testing.T) {
 	s := newSite(t, nil)
-	if s.Prosody.HasAccount("alice") {
+	if s.hasAccount("alice") {
 		t.Fatal("alice has an account already")
 	}
 	s.mustRefuse("alice", s.issuer.token("bob"), "not-authorized")
-	if s.Prosody.HasAccount("alice") {
+	if s.hasAccount("alice") {
 		t.Fatal("a refused login made an account")
 	}
 	s.mustLogIn("alice", s.issuer.token("alice"))
-	if !s.Prosody.HasAccount("alice") {
+	if !s.hasAccount("alice") {
 		t.Error("alice is online without an account")
 	}
 }
@@ -41,7 +41,7 @@ func TestFourFirstLoginsAtOnceAllSucceed(t *testing.T) {
 func TestAnExistingAccountIsTakenOverOnlyWithTakeover(t *testing.T) {
 	s := newSite(t, func(s *site) { s.Protected = []string{"admin"} })
 	for _, user := range []string{"carol", "admin"} {
-		if err := s.Prosody.Register(s.ctx, user, "her own password"); err != nil {
+		if err := s.Server.Register(s.ctx, user, "her own password"); err != nil {
 			t.Fatal(err)
 		}
 		s.mustRefuse(user, s.issuer.token(user), "not-authorized")
@@ -70,8 +70,8 @@ func (s *site) mustKeepPassword(user string) {
 // passwordWorks tries the password at Prosody itself.
 func (s *site) passwordWorks(user string) bool {
 	s.t.Helper()
-	c := newChatClient(s.ctx, s.t, xmppClient, s.Prosody.CAFile(), func() string { return "her own password" })
-	connection := s.connection(user, service{scheme: "xmpp", address: s.Prosody.C2S})
+	c := newChatClient(s.ctx, s.t, xmppClient, s.Server.CAFile(), func() string { return "her own password" })
+	connection := s.connection(user, service{scheme: "xmpp", address: s.Server.C2S})
 	connection["mechanism"] = "PLAIN" // @xmpp/client takes seconds to derive the keys of SCRAM
 	err := c.try("connect", connection, nil)
 	if refused := (&chatError{}); errors.As(err, &refused) && refused.Condition == "not-authorized" {

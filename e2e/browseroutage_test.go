@@ -21,7 +21,7 @@ func TestConverseComesBack(t *testing.T) {
 		},
 		{
 			name: "after the server is killed",
-			lose: func(w *webSite) { w.Prosody.Kill(); w.restartProsody() },
+			lose: func(w *webSite) { w.Server.Kill(); w.restartServer() },
 			back: "<enabled ",
 		},
 	} {

@@ -83,7 +83,7 @@ func (r refusal) recover(t *testing.T, w *webSite, to service) {
 	alice.reload()
 	alice.awaitOnline()
 	alice.followLink("chat", bob.jid)
-	if w.Prosody != nil { // it has an archive: no window of the page was there to show it
+	if w.Server != nil { // it has an archive: no window of the page was there to show it
 		alice.awaitMessageFrom(bob, "tea?")
 	}
 	bob.say(alice.jid, "or coffee?")

@@ -87,7 +87,7 @@ func TestRosterAndArchiveSurviveARestartOfEverything(t *testing.T) {
 	bob.do("stop", nil, nil)
 
 	s.stopFront()
-	s.restartProsody()
+	s.restartServer()
 	s.startFront()
 
 	alice = s.online("alice")

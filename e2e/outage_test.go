@@ -15,10 +15,10 @@ import (
 // never silence, never another refusal.
 func TestProsodyEndsAndStartsAgainUnderLoad(t *testing.T) {
 	t.Run("stopped", func(t *testing.T) {
-		loadThroughOutage(t, func(s *site) error { return s.Prosody.Stop(s.ctx) })
+		loadThroughOutage(t, func(s *site) error { return s.Server.Stop(s.ctx) })
 	})
 	t.Run("killed", func(t *testing.T) {
-		loadThroughOutage(t, func(s *site) error { return s.Prosody.Kill() })
+		loadThroughOutage(t, func(s *site) error { return s.Server.Kill() })
 	})
 }
 
@@ -54,7 +54,7 @@ func loadThroughOutage(t *testing.T, end func(*site) error) {
 		}
 	}
 	counted.await(s.ctx, t, &counted.refused, 5*users)
-	s.restartProsody()
+	s.restartServer()
 	counted.await(s.ctx, t, &counted.completed, 5*users)
 
 	stop()
@@ -71,14 +71,14 @@ func TestXtokendStartedBeforeProsodyServesOnceProsodyIsThere(t *testing.T) {
 	s := newSite(t, nil)
 	s.mustLogIn("alice", s.issuer.token("alice"))
 	s.stopFront()
-	if err := s.Prosody.Stop(s.ctx); err != nil {
+	if err := s.Server.Stop(s.ctx); err != nil {
 		t.Fatal(err)
 	}
 	s.launchFront()
 	for _, user := range []string{"alice", "bob"} {
 		s.mustRefuse(user, s.issuer.token(user), "temporary-auth-failure")
 	}
-	s.restartProsody()
+	s.restartServer()
 	s.awaitLog(linkUp, 0)
 	for _, user := range []string{"alice", "bob"} {
 		s.mustLogIn(user, s.issuer.token(user))
@@ -89,11 +89,11 @@ func TestXtokendStartedBeforeProsodyServesOnceProsodyIsThere(t *testing.T) {
 func TestALoginIsRefusedAsTemporaryWhileProsodyIsFrozen(t *testing.T) {
 	s := newSite(t, nil)
 	s.mustLogIn("alice", s.issuer.token("alice"))
-	if err := s.Prosody.Freeze(); err != nil {
+	if err := s.Server.Freeze(); err != nil {
 		t.Fatal(err)
 	}
 	s.mustRefuse("alice", s.issuer.token("alice"), "temporary-auth-failure")
-	if err := s.Prosody.Thaw(); err != nil {
+	if err := s.Server.Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	s.mustLogIn("alice", s.issuer.token("alice"))

@@ -23,6 +23,7 @@ import (
 	"xtokend/internal/installation"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
+	"xtokend/internal/stockserver"
 )
 
 const (
@@ -143,7 +144,7 @@ func newSiteOn(t *testing.T, behind upstream, configure func(*site)) *site {
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	host := loopbackHost()
-	var server *prosody.Server
+	var server *stockserver.Server
 	if behind == stockProsody {
 		server = prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers})
 	}
@@ -251,7 +252,7 @@ func TestMain(m *testing.M) {
 func (s *site) startFront() {
 	s.t.Helper()
 	s.launchFront()
-	if s.Prosody != nil {
+	if s.Server != nil {
 		s.awaitLog(linkUp, 0)
 	}
 }
@@ -276,9 +277,9 @@ func (s *site) awaitLog(text string, offset int) {
 	}
 }
 
-func (s *site) restartProsody() {
+func (s *site) restartServer() {
 	s.t.Helper()
-	if err := s.Prosody.Restart(s.ctx); err != nil {
+	if err := s.Server.Restart(s.ctx); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -3,6 +3,8 @@ package e2e
 import (
 	"errors"
 	"testing"
+
+	"xtokend/internal/stockserver/stockservertest"
 )
 
 // chatClient returns a client, not yet connected, that fetches a fresh token of
@@ -134,3 +136,8 @@ func (s *site) mustOpen(to service) *stream {
 }
 
 func closeAtEnd(t testing.TB, s *stream) { t.Cleanup(s.close) }
+
+func (s *site) hasAccount(user string) bool {
+	s.t.Helper()
+	return stockservertest.HasAccount(s.t, s.Server, user)
+}

@@ -10,11 +10,13 @@ import (
 
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
+	"xtokend/internal/stockserver"
+	"xtokend/internal/stockserver/stockservertest"
 )
 
 // site is a Prosody and the settings for it.
 type site struct {
-	prosody *prosody.Server
+	prosody *stockserver.Server
 	config  string
 }
 
@@ -65,7 +67,7 @@ func TestAccounts(t *testing.T) {
 		t.Fatalf("add: %q, %q, exit status %d", stdout, stderr, status)
 	}
 	for _, name := range []string{"alice", "bob", "jürgen"} {
-		if !s.prosody.HasAccount(name) {
+		if !stockservertest.HasAccount(t, s.prosody, name) {
 			t.Errorf("%s has no account", name)
 		}
 	}
@@ -84,7 +86,7 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("standard error has no %q:\n%s", want, stderr)
 		}
 	}
-	if !s.prosody.HasAccount("dave") {
+	if !stockservertest.HasAccount(t, s.prosody, "dave") {
 		t.Error("dave has no account")
 	}
 
@@ -92,7 +94,7 @@ func TestAccounts(t *testing.T) {
 	if stdout != "removed: 1, not there: 1, failed: 0\n" || stderr != "" || status != exitOK {
 		t.Errorf("remove: %q, %q, exit status %d", stdout, stderr, status)
 	}
-	if s.prosody.HasAccount("alice") {
+	if stockservertest.HasAccount(t, s.prosody, "alice") {
 		t.Error("alice still has an account")
 	}
 

@@ -12,7 +12,7 @@ import (
 
 	"xtokend/component/link"
 	"xtokend/internal/peertest"
-	"xtokend/internal/prosody"
+	"xtokend/internal/stockserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,7 +63,7 @@ func run(t *testing.T, address, secret string, change func(*link.Config)) *runni
 	return r
 }
 
-func runProsody(t *testing.T, p *prosody.Server) *running {
+func runProsody(t *testing.T, p *stockserver.Server) *running {
 	t.Helper()
 	r := run(t, p.Component, p.ComponentSecret, nil)
 	r.up(t)

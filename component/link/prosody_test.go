@@ -10,6 +10,7 @@ import (
 	"xtokend/component/server"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
+	"xtokend/internal/stockserver/stockservertest"
 )
 
 func TestAccounts(t *testing.T) {
@@ -32,7 +33,7 @@ func TestAccounts(t *testing.T) {
 		if err := step.do(); !errors.Is(err, step.want) {
 			t.Errorf("%s: error %v, want %v", step.name, err, step.want)
 		}
-		if has := p.HasAccount("alice"); has != step.has {
+		if has := stockservertest.HasAccount(t, p, "alice"); has != step.has {
 			t.Errorf("%s: account exists: %t", step.name, has)
 		}
 	}
@@ -54,7 +55,7 @@ func TestProsodyRefuses(t *testing.T) {
 			p := prosodytest.Start(t, tt.options)
 			l := runProsody(t, p)
 			says(t, l.Add(t.Context(), alice, "one"), tt.want)
-			if p.HasAccount("alice") {
+			if stockservertest.HasAccount(t, p, "alice") {
 				t.Error("the account was made")
 			}
 		})
@@ -145,7 +146,7 @@ func TestFrozenServerIsBoundedByContext(t *testing.T) {
 	if err := l.Add(t.Context(), alice, "one"); err != nil && !errors.Is(err, server.ErrAccountExists) {
 		t.Errorf("add: %v", err)
 	}
-	if !p.HasAccount("alice") {
+	if !stockservertest.HasAccount(t, p, "alice") {
 		t.Error("no account was made")
 	}
 }

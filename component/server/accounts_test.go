@@ -17,11 +17,13 @@ import (
 	"xtokend/internal/peertest"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
+	"xtokend/internal/stockserver"
+	"xtokend/internal/stockserver/stockservertest"
 	"xtokend/sasl"
 )
 
 // startLink runs a component link to p until stop is called or the test ends.
-func startLink(t *testing.T, p *prosody.Server) (l *link.Link, stop func()) {
+func startLink(t *testing.T, p *stockserver.Server) (l *link.Link, stop func()) {
 	t.Helper()
 	l, err := link.New(link.Config{Address: p.Component, Name: p.ComponentName, Secret: []byte(p.ComponentSecret), Domain: p.Domain})
 	if err != nil {
@@ -80,7 +82,7 @@ func TestFirstLoginMakesAccount(t *testing.T) {
 	accounts.was(t, 1, 0)
 	opens(t, s, alice)
 	accounts.was(t, 1, 0)
-	if !p.HasAccount("alice") {
+	if !stockservertest.HasAccount(t, p, "alice") {
 		t.Error("no account after a login")
 	}
 }
@@ -214,7 +216,7 @@ func TestLinkDown(t *testing.T) {
 	if err := fails(t, t.Context(), s, bob, "bob@example.org"); !errors.Is(err, link.ErrDown) {
 		t.Errorf("error %v, want %v", err, link.ErrDown)
 	}
-	if p.HasAccount("bob") {
+	if stockservertest.HasAccount(t, p, "bob") {
 		t.Error("an account was made")
 	}
 	l, _ = startLink(t, p)
@@ -278,7 +280,7 @@ func TestExistingAccountsOnly(t *testing.T) {
 	log := new(peertest.Log)
 	s := newServer(t, p, func(c *server.Config) { c.Takeover, c.Log = true, slog.New(slog.NewTextHandler(log, nil)) })
 	refuses(t, s, alice, sasl.NotAuthorized, "no-account")
-	if p.HasAccount("alice") {
+	if stockservertest.HasAccount(t, p, "alice") {
 		t.Error("an account was made")
 	}
 	if !strings.Contains(log.String(), "xtokend accounts add") {

@@ -15,7 +15,7 @@ import (
 
 	"xtokend/component/server"
 	"xtokend/component/upstream"
-	"xtokend/internal/prosody"
+	"xtokend/internal/stockserver"
 	"xtokend/sasl"
 )
 
@@ -27,7 +27,7 @@ var (
 )
 
 // newServer returns a Server for a Prosody without TLS, after change.
-func newServer(t *testing.T, p *prosody.Server, change func(*server.Config)) *server.Server {
+func newServer(t *testing.T, p *stockserver.Server, change func(*server.Config)) *server.Server {
 	t.Helper()
 	c := server.Config{Domain: p.Domain, Addresses: []string{p.C2S}, AccountSecret: secret}
 	if change != nil {
@@ -41,7 +41,7 @@ func newServer(t *testing.T, p *prosody.Server, change func(*server.Config)) *se
 }
 
 // makeAccount gives user an account at p with the password that ours have.
-func makeAccount(t *testing.T, p *prosody.Server, user jid.JID) {
+func makeAccount(t *testing.T, p *stockserver.Server, user jid.JID) {
 	t.Helper()
 	if err := p.Register(t.Context(), user.Localpart(), server.Password(secret, user)); err != nil {
 		t.Fatal(err)

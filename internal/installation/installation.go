@@ -1,5 +1,5 @@
 // Package installation makes the files of a throwaway xtokend, in front of a
-// throwaway Prosody or with its built-in host, for tests and for trying things out.
+// throwaway server or with its built-in host, for tests and for trying things out.
 package installation
 
 import (
@@ -13,7 +13,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"xtokend/internal/prosody"
+	"xtokend/internal/stockserver"
 )
 
 // Installation is what is chosen for an xtokend. Fields without a word on their
@@ -21,12 +21,12 @@ import (
 type Installation struct {
 	Dir       string // of all its files
 	Domain    string
-	Rooms     string          // the room service's domain
-	Prosody   *prosody.Server // nil: the built-in host
-	StartTLS  string          // host:port for clients that begin in the clear
-	DirectTLS string          // host:port
-	HTTP      string          // host:port for browsers, in clear
-	HTTPS     string          // host:port for browsers
+	Rooms     string              // the room service's domain
+	Server    *stockserver.Server // nil: the built-in host
+	StartTLS  string              // host:port for clients that begin in the clear
+	DirectTLS string              // host:port
+	HTTP      string              // host:port for browsers, in clear
+	HTTPS     string              // host:port for browsers
 
 	OTPSeed, TokenSecret string // the only key
 
@@ -37,7 +37,7 @@ type Installation struct {
 	PublicURLs     []string // for host-meta; nil: none
 	LogLevel       string
 
-	// With Prosody.
+	// With a server.
 	AccountSecret    string
 	Takeover         bool     // of accounts that exist
 	Protected        []string // localparts; nil: none
@@ -50,11 +50,11 @@ type Installation struct {
 // New returns an installation with fresh secrets and the default settings, on
 // free ports of host, which must be a loopback address. It writes a certificate
 // for the domain and for host to dir. Without a server it has the built-in host,
-// with the names that a throwaway Prosody has.
-func New(dir string, server *prosody.Server, host net.IP) (*Installation, error) {
+// with the names that a throwaway server has.
+func New(dir string, server *stockserver.Server, host net.IP) (*Installation, error) {
 	i := &Installation{
 		Dir:         dir,
-		Prosody:     server,
+		Server:      server,
 		OTPSeed:     randomBase32(20),
 		TokenSecret: randomBase32(32),
 		Skew:        1,
@@ -68,8 +68,8 @@ func New(dir string, server *prosody.Server, host net.IP) (*Installation, error)
 		i.Domain, i.Rooms = "example.org", "conference.example.org"
 		i.HostFile = i.file("host.db")
 	}
-	if err := prosody.FreeAddresses(host.String(), &i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS); err != nil {
-		return nil, err
+	if err := stockserver.FreeAddresses(host.String(), &i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS); err != nil {
+		return nil, fmt.Errorf("installation: %w", err)
 	}
 	if err := i.writeCertificate(host); err != nil {
 		return nil, fmt.Errorf("installation: make a certificate: %w", err)
@@ -86,7 +86,7 @@ func (i *Installation) WriteSettings() (path string, err error) {
 		"public_urls":     list(i.PublicURLs),
 		"key":             []map[string]any{{"otp_seed": i.OTPSeed, "token_secret": i.TokenSecret}},
 	}
-	if i.Prosody != nil {
+	if i.Server != nil {
 		i.serverSettings(domain)
 	} else {
 		i.hostSettings(domain)
@@ -116,7 +116,7 @@ func (i *Installation) WriteSettings() (path string, err error) {
 func (i *Installation) serverSettings(domain map[string]any) {
 	domain["upstream"] = "server"
 	domain["server"] = map[string]any{
-		"addresses":      []string{i.Prosody.C2S},
+		"addresses":      []string{i.Server.C2S},
 		"tls":            "none",
 		"accounts":       "component",
 		"account_secret": i.AccountSecret,
@@ -125,8 +125,8 @@ func (i *Installation) serverSettings(domain map[string]any) {
 	}
 	domain["component"] = map[string]any{
 		"address": i.ComponentAddress,
-		"name":    i.Prosody.ComponentName,
-		"secret":  i.Prosody.ComponentSecret,
+		"name":    i.Server.ComponentName,
+		"secret":  i.Server.ComponentSecret,
 		"tls":     "none",
 	}
 }
@@ -151,8 +151,8 @@ func list(texts []string) []string {
 // Secrets are the texts that nothing may show.
 func (i *Installation) Secrets() []string {
 	secrets := []string{i.OTPSeed, i.TokenSecret}
-	if i.Prosody != nil {
-		secrets = append(secrets, i.AccountSecret, i.Prosody.ComponentSecret)
+	if i.Server != nil {
+		secrets = append(secrets, i.AccountSecret, i.Server.ComponentSecret)
 	}
 	return secrets
 }

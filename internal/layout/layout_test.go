@@ -35,9 +35,12 @@ var allowed = map[string][]string{
 	"internal/element":       {"internal/xmlsplit"},
 	"internal/framing":       {"internal/element"},
 	"internal/fronttest":     {"internal/xmlsplit"},
-	"internal/installation":  {"internal/prosody", "internal/testcert"},
-	"internal/prosody":       {"internal/testcert"},
-	"internal/prosodytest":   {"internal/prosody"},
+	"internal/installation":  {"internal/stockserver", "internal/testcert"},
+	"internal/ejabberd":      {"internal/stockserver"},
+	"internal/ejabberdtest":  {"internal/ejabberd", "internal/stockserver/..."},
+	"internal/prosody":       {"internal/stockserver"},
+	"internal/prosodytest":   {"internal/prosody", "internal/stockserver/..."},
+	"internal/stockserver":   {"internal/stockserver/...", "internal/testcert"},
 	"internal/vectors":       {"auth", "auth/replay"},
 	"internal":               {}, // everything else there stands alone
 }

@@ -1,11 +1,11 @@
 package prosody
 
 import (
-	"crypto/rand"
 	"fmt"
-	"net"
 	"os"
 	"strings"
+
+	"xtokend/internal/stockserver"
 )
 
 // Options says how a throwaway server differs from the stock one. The zero
@@ -25,7 +25,7 @@ type Options struct {
 	NotAdmin bool
 
 	// TLS gives the client port a certificate and opens a port for direct TLS.
-	// The certificate is signed by a fresh authority, see [Server.CAFile].
+	// The certificate is signed by a fresh authority, see [stockserver.Server.CAFile].
 	// Without it Prosody offers STARTTLS all the same, but cannot do it.
 	TLS bool
 
@@ -60,15 +60,15 @@ var modules = []string{
 	"time", "ping", "smacks", "csi_simple", "mam", "limits", "admin_adhoc",
 }
 
-func (o Options) config(s *Server) string {
+func (o Options) config(s *stockserver.Server) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 
 	// Prosody refuses to run as root unless it is told to, see its doc/root.
 	line("run_as_root = %t", os.Geteuid() == 0)
-	line("data_path = %s", quote(s.file("data")))
-	line("certificates = %s", quote(s.file("certs")))
-	line("log = { { levels = { min = \"info\" }, to = \"file\", filename = %s } }", quote(s.file("prosody.log")))
+	line("data_path = %s", quote(s.File("data")))
+	line("certificates = %s", quote(s.File("certs")))
+	line("log = { { levels = { min = \"info\" }, to = \"file\", filename = %s } }", quote(logFile(s)))
 	enabled := modules
 	if o.Register {
 		enabled = append(enabled[:len(enabled):len(enabled)], "register_ibr")
@@ -77,12 +77,12 @@ func (o Options) config(s *Server) string {
 	}
 	line("modules_enabled = { %s }", quoteAll(enabled))
 	line("s2s_ports = {}")
-	line("c2s_interfaces = { %s }", quote(s.host))
-	line("c2s_ports = { %s }", port(s.C2S))
-	line("c2s_direct_tls_interfaces = { %s }", quote(s.host))
-	line("c2s_direct_tls_ports = { %s }", port(s.DirectTLS))
-	line("component_interfaces = { %s }", quote(s.host))
-	line("component_ports = { %s }", port(s.Component))
+	line("c2s_interfaces = { %s }", quote(s.Host()))
+	line("c2s_ports = { %s }", stockserver.Port(s.C2S))
+	line("c2s_direct_tls_interfaces = { %s }", quote(s.Host()))
+	line("c2s_direct_tls_ports = { %s }", stockserver.Port(s.DirectTLS))
+	line("component_interfaces = { %s }", quote(s.Host()))
+	line("component_ports = { %s }", stockserver.Port(s.Component))
 	line("c2s_require_encryption = false")
 	line("limits = { c2s = { rate = \"10mb/s\" } }")
 	line("gc = { mode = \"generational\" }")
@@ -96,7 +96,7 @@ func (o Options) config(s *Server) string {
 		line("password_hash = %s", quote(o.PasswordHash))
 	}
 	if o.TLS {
-		files := fmt.Sprintf("{ certificate = %s; key = %s }", quote(s.file("certs/server.crt")), quote(s.file("certs/server.key")))
+		files := fmt.Sprintf("{ certificate = %s; key = %s }", quote(s.CertificateFile()), quote(s.KeyFile()))
 		line("ssl = %s", files)
 		line("c2s_direct_tls_ssl = %s", files)
 	}
@@ -128,34 +128,4 @@ func quoteAll(list []string) string {
 		quoted[i] = quote(s)
 	}
 	return strings.Join(quoted, "; ")
-}
-
-func port(address string) string {
-	_, p, err := net.SplitHostPort(address)
-	if err != nil {
-		return ""
-	}
-	return p
-}
-
-// loopbackHost picks an address of 127.0.0.0/8, all of which is this machine's
-// own. Servers started side by side thus never meet on a port.
-func loopbackHost() string {
-	var r [3]byte
-	rand.Read(r[:])
-	return net.IPv4(127, r[0], r[1], 1+r[2]%254).String()
-}
-
-// FreeAddresses sets each to a host:port of host that nothing listens on, no two
-// alike.
-func FreeAddresses(host string, addresses ...*string) error {
-	for _, address := range addresses {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		if err != nil {
-			return fmt.Errorf("prosody: find a free port: %w", err)
-		}
-		defer l.Close() // not before all are found: the next might be the same
-		*address = l.Addr().String()
-	}
-	return nil
 }

@@ -9,36 +9,8 @@ import (
 
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
+	"xtokend/internal/stockserver/stockservertest"
 )
-
-// features opens a stream and returns the server's answer up to its features.
-func features(t *testing.T, c net.Conn, domain string) string {
-	t.Helper()
-	header := "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" + domain + "'>"
-	if _, err := c.Write([]byte(header)); err != nil {
-		t.Fatal(err)
-	}
-	var got strings.Builder
-	buf := make([]byte, 4096)
-	for !strings.Contains(got.String(), "</stream:features>") {
-		n, err := c.Read(buf)
-		got.Write(buf[:n])
-		if err != nil {
-			t.Fatalf("%v after %q", err, got.String())
-		}
-	}
-	return got.String()
-}
-
-func plainFeatures(t *testing.T, s *prosody.Server) string {
-	t.Helper()
-	c, err := net.Dial("tcp", s.C2S)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return features(t, c, s.Domain)
-}
 
 func TestFeatures(t *testing.T) {
 	for _, tt := range []struct {
@@ -54,7 +26,7 @@ func TestFeatures(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := prosodytest.Start(t, tt.options)
-			got := plainFeatures(t, s)
+			got := stockservertest.PlainFeatures(t, s, "")
 			if !strings.Contains(got, tt.want) {
 				t.Errorf("%q lacks %q", got, tt.want)
 			}
@@ -74,7 +46,7 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if got := features(t, c, s.Domain); !strings.Contains(got, "<mechanism>") {
+		if got := stockservertest.Features(t, c, s.Domain); !strings.Contains(got, "<mechanism>") {
 			t.Errorf("no mechanisms in %q", got)
 		}
 	})
@@ -84,7 +56,7 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		features(t, c, s.Domain)
+		stockservertest.Features(t, c, s.Domain)
 		if _, err := c.Write([]byte("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +64,7 @@ func TestTLS(t *testing.T) {
 		if _, err := io.ReadFull(c, proceed); err != nil {
 			t.Fatal(err)
 		}
-		if got := features(t, tls.Client(c, settings), s.Domain); !strings.Contains(got, "<mechanism>") {
+		if got := stockservertest.Features(t, tls.Client(c, settings), s.Domain); !strings.Contains(got, "<mechanism>") {
 			t.Errorf("no mechanisms in %q after %q", got, proceed)
 		}
 	})
@@ -100,13 +72,13 @@ func TestTLS(t *testing.T) {
 
 func TestRestartKeepsAccountsAndAddresses(t *testing.T) {
 	s := prosodytest.Start(t, prosody.Options{})
-	if s.HasAccount("anna-lee.b") {
+	if stockservertest.HasAccount(t, s, "anna-lee.b") {
 		t.Fatal("an account exists that was never made")
 	}
 	if err := s.Register(t.Context(), "anna-lee.b", "secret"); err != nil {
 		t.Fatal(err)
 	}
-	if !s.HasAccount("anna-lee.b") {
+	if !stockservertest.HasAccount(t, s, "anna-lee.b") {
 		t.Error("no account after it was made")
 	}
 	address := s.C2S
@@ -127,11 +99,11 @@ func TestRestartKeepsAccountsAndAddresses(t *testing.T) {
 		if err := s.Restart(t.Context()); err != nil {
 			t.Fatalf("restart when %s: %v", before, err)
 		}
-		if got := plainFeatures(t, s); s.C2S != address || !strings.Contains(got, "<mechanism>") {
+		if got := stockservertest.PlainFeatures(t, s, ""); s.C2S != address || !strings.Contains(got, "<mechanism>") {
 			t.Errorf("restart when %s: %q at %s", before, got, s.C2S)
 		}
 	}
-	if !s.HasAccount("anna-lee.b") {
+	if !stockservertest.HasAccount(t, s, "anna-lee.b") {
 		t.Error("the account is gone after a restart")
 	}
 }

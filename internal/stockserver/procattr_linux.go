@@ -1,4 +1,4 @@
-package prosody
+package stockserver
 
 import "syscall"
 
