@@ -16,11 +16,7 @@ type boundedConn struct {
 }
 
 func newBoundedConn(conn net.Conn, writeTimeout time.Duration) *boundedConn {
-	socket := conn
-	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		socket = c.NetConn()
-	}
-	setDeadPeerTimeout(socket)
+	setDeadPeerTimeout(conn)
 	return &boundedConn{Conn: conn, raw: conn, writeTimeout: writeTimeout}
 }
 

@@ -9,8 +9,16 @@ import (
 const tcpUserTimeout = 18
 
 // setDeadPeerTimeout bounds how long data may stay unacknowledged: the kernel
-// alone would try for a quarter of an hour.
+// alone would try for a quarter of an hour. The connection may be on top of
+// others.
 func setDeadPeerTimeout(conn net.Conn) {
+	for {
+		wrapped, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = wrapped.NetConn()
+	}
 	c, ok := conn.(*net.TCPConn)
 	if !ok {
 		return

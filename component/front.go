@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,9 @@ type Domain struct {
 // zero value of every other field is usable.
 type Config struct {
 	Domains []Domain
+	// TrustedProxies are believed about the clients that they connect for: they
+	// may begin a connection with a header of the PROXY protocol.
+	TrustedProxies []netip.Prefix
 	// TLS is for STARTTLS and direct TLS. Nil: no TLS is offered, so clients
 	// can log in over loopback alone.
 	TLS *tls.Config
@@ -52,6 +56,7 @@ type Config struct {
 type Front struct {
 	domains  map[string]*Domain
 	fallback *Domain // answers streams whose 'to' is missing or not ours
+	trusted  []netip.Prefix
 	tls      *tls.Config
 	limits   Limits
 	log      *slog.Logger
@@ -79,6 +84,7 @@ func New(c Config) (*Front, error) {
 	}
 	f := &Front{
 		domains:   make(map[string]*Domain, len(c.Domains)),
+		trusted:   slices.Clone(c.TrustedProxies),
 		limits:    c.Limits.withDefaults(),
 		log:       c.Logger,
 		now:       c.Now,

@@ -79,7 +79,7 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 			}
 			return err
 		}
-		f.start(wrap(conn))
+		f.start(wrap(f.accepted(conn)))
 	}
 }
 
@@ -87,7 +87,7 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 func (f *Front) start(t *transport) {
 	ctx, cancel := context.WithCancelCause(f.ctx)
 	s := &session{front: f, transport: t, cancel: cancel, began: f.now(), address: t.address}
-	if s.verdict = f.streams.add(s, false); s.verdict == dropped {
+	if s.verdict = f.streams.add(s, t.mayBeProxied()); s.verdict == dropped {
 		cancel(nil)
 		t.Close()
 		return

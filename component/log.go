@@ -87,7 +87,7 @@ func endReason(err error, se *streamError) (reason string, cause error) {
 	if se != nil {
 		return se.condition, se.cause
 	}
-	for _, known := range []error{errClosedByClient, errClosedByUpstream, errNoTLS, errDropped, errHandshake, errTorn} {
+	for _, known := range []error{errClosedByClient, errClosedByUpstream, errNoTLS, errDropped, errHandshake, errTorn, errProxyHeader, errOverLimit} {
 		if err == known {
 			return known.Error(), nil
 		}

@@ -22,11 +22,12 @@ type session struct {
 	front     *Front
 	transport *transport
 	cancel    context.CancelCauseFunc
-	address   netip.Addr
 	began     time.Time
 	verdict   admission
 
-	// The registry's, under its lock.
+	// The registry's, under its lock. The address is a trusted proxy's until
+	// identify has found out whose it is.
+	address        netip.Addr
 	waiting        *waiting
 	counted        bool
 	addressCounted bool
@@ -75,6 +76,9 @@ func (s *session) negotiate(ctx context.Context) error {
 	deadline, _ := ctx.Deadline()
 	s.transport.setReadDeadline(deadline)
 
+	if err := s.identify(); err != nil {
+		return err
+	}
 	if s.transport.directTLS != nil {
 		if err := s.transport.secureWith(ctx, s.transport.directTLS); err != nil {
 			return err

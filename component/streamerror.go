@@ -45,6 +45,8 @@ var (
 	errNoTLS            = errors.New("asked for TLS that is not offered")
 	errDropped          = errors.New("connection to the client lost")
 	errHandshake        = errors.New("TLS handshake failed")
+	errProxyHeader      = errors.New("broken PROXY header")
+	errOverLimit        = errors.New("too many connections")
 	errTorn             = errors.New("connection lost within an element")
 )
 
@@ -55,7 +57,8 @@ func isClosed(err error) bool {
 
 // isFinal says whether nothing may be sent any more, whatever else happens.
 func isFinal(err error) bool {
-	return isClosed(err) || errors.Is(err, errHandshake) || errors.Is(err, errTorn)
+	return isClosed(err) || errors.Is(err, errHandshake) || errors.Is(err, errTorn) ||
+		errors.Is(err, errProxyHeader) || errors.Is(err, errOverLimit)
 }
 
 // asStreamError gives the condition for whatever ended a session, nil if there

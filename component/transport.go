@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"xtokend/internal/proxyheader"
 	"xtokend/internal/xmlsplit"
 )
 
@@ -23,6 +24,7 @@ type transport struct {
 	address  netip.Addr       // the client's
 	loopback bool
 	secure   bool
+	proxyTLS bool // secure by a trusted proxy's word
 	// One of these at most is set; none: TCP that begins in clear.
 	directTLS *tls.Config
 	framed    Conn
@@ -45,6 +47,13 @@ func (t *transport) newReader() {
 	t.reader = xmlsplit.NewReader(t.Conn, xmlsplit.Limits{ElementBytes: negotiationElementBytes, Depth: t.depth})
 }
 
+// mayBeProxied reports whether the client's address is to be had from the
+// connection alone.
+func (t *transport) mayBeProxied() bool {
+	_, ok := t.raw.(*proxyheader.Conn)
+	return ok && t.framed == nil
+}
+
 // name is what the log calls the transport.
 func (t *transport) name() string {
 	switch {
@@ -52,7 +61,7 @@ func (t *transport) name() string {
 		return t.framing + "+tls"
 	case t.framed != nil:
 		return t.framing
-	case t.directTLS != nil:
+	case t.directTLS != nil || t.proxyTLS:
 		return "tcp+tls"
 	case t.secure:
 		return "tcp+starttls"

@@ -57,7 +57,7 @@ func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 			err = errors.Join(err, p.close())
 		}
 	}()
-	front := component.Config{Limits: frontLimits(cfg.Limits), Logger: log}
+	front := component.Config{Limits: frontLimits(cfg.Limits), TrustedProxies: cfg.TrustedProxies, Logger: log}
 	if cfg.TLS != nil {
 		front.TLS = &tls.Config{
 			MinVersion:     tls.VersionTLS12,

@@ -17,8 +17,10 @@ var errForwarding = errors.New("the proxy's X-Forwarded-For or X-Forwarded-Proto
 // client says who has sent a request. While that is in doubt, nobody can log in.
 func (s *Server) client(r *http.Request) component.Client {
 	conn := connectionOf(r)
-	peer := addressOf(conn.raw.RemoteAddr())
-	c, err := clientOf(peer, addressOf(conn.listener), r.TLS != nil, r.Header, s.trusted)
+	proxy, header := addressOf(conn.raw.RemoteAddr()), conn.proxyHeader()
+	peer, overTLS := header.Client(proxy), r.TLS != nil || header != nil && header.TLS
+	c, err := clientOf(peer, addressOf(conn.listener), overTLS, r.Header, s.trusted)
+	c.Loopback = c.Loopback && !header.NamesAnother(proxy)
 	if err != nil {
 		s.log.Info("a proxy leaves it in doubt who its client is: no login is offered", "address", peer.String(), "error", err)
 		return component.Client{Address: peer}

@@ -5,10 +5,28 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+
+	"xtokend/internal/proxyheader"
 )
 
-// proxyListener is for trusted proxies alone.
-type proxyListener struct{ net.Listener }
+// listener passes on the connections of trusted proxies as such that may begin
+// with a PROXY header.
+type listener struct {
+	net.Listener
+	server      *Server
+	proxiesOnly bool
+}
+
+// Accept implements net.Listener. It waits for no header.
+func (l listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return proxyheader.From(conn, l.server.trusted, func(peer net.Addr, err error) {
+		l.server.log.Warn("a trusted proxy has sent a PROXY header that is none: its connection is closed", "proxy", peer.String(), "error", err)
+	}), nil
+}
 
 type connectionKey struct{}
 
@@ -20,19 +38,33 @@ type connection struct {
 }
 
 func withListener(l net.Listener) context.Context {
-	_, proxiesOnly := l.(proxyListener)
-	return context.WithValue(context.Background(), connectionKey{}, connection{listener: l.Addr(), proxiesOnly: proxiesOnly})
+	ours, _ := l.(listener)
+	return context.WithValue(context.Background(), connectionKey{}, connection{listener: l.Addr(), proxiesOnly: ours.proxiesOnly})
 }
 
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	c := ctx.Value(connectionKey{}).(connection)
-	c.raw = conn
-	if t, ok := conn.(*tls.Conn); ok {
-		c.raw = t.NetConn()
-	}
+	c.raw = beneathTLS(conn)
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
 func connectionOf(r *http.Request) connection {
 	return r.Context().Value(connectionKey{}).(connection)
+}
+
+func beneathTLS(conn net.Conn) net.Conn {
+	if t, ok := conn.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return conn
+}
+
+// proxyHeader is what the connection began with; nil for nothing. It has been
+// read when a request is there.
+func (c connection) proxyHeader() *proxyheader.Header {
+	if conn, ok := c.raw.(*proxyheader.Conn); ok {
+		header, _ := conn.Header()
+		return header
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,6 +42,7 @@ type scene struct {
 	limits       component.Limits
 	config       web.Config
 	echo         fronttest.Echo
+	proxyHeader  string // that clients' connections begin with
 
 	http, https, proxies string // host:port of the listeners
 	front                *component.Front
@@ -130,9 +132,17 @@ func (sc *scene) token(t testing.TB, user string) string {
 	return token
 }
 
+func (sc *scene) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		_, err = io.WriteString(conn, sc.proxyHeader)
+	}
+	return conn, err
+}
+
 // client returns an HTTP client that trusts the server and ends with the test.
 func (sc *scene) client(t *testing.T) *http.Client {
-	transport := &http.Transport{TLSClientConfig: sc.clientTLS.Clone(), ForceAttemptHTTP2: true, ResponseHeaderTimeout: patience}
+	transport := &http.Transport{TLSClientConfig: sc.clientTLS.Clone(), ForceAttemptHTTP2: true, ResponseHeaderTimeout: patience, DialContext: sc.connect}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: patience}
 }

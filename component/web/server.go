@@ -55,8 +55,8 @@ type Config struct {
 	Front *component.Front
 	// Domains are those of the front.
 	Domains []Domain
-	// TrustedProxies are believed about the client they connect for:
-	// X-Forwarded-For and X-Forwarded-Proto.
+	// TrustedProxies are believed about the client they connect for: a header of
+	// the PROXY protocol, X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 	// AllowedOrigins are the origins (RFC 6454 §6.2) of pages that may connect;
 	// "*" is any. None: pages of the same origin alone.
@@ -157,11 +157,13 @@ func (l Limits) withDefaults() Limits {
 // loopback, and beyond it where that is wanted although no token may be sent
 // that way. It blocks until the listener fails or Shutdown is called, and then
 // returns ErrClosed. The listener is closed.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+func (s *Server) Serve(l net.Listener) error {
+	return s.http.Serve(listener{Listener: l, server: s})
+}
 
 // ServeProxies is like Serve, and refuses all who are not trusted proxies.
 func (s *Server) ServeProxies(l net.Listener) error {
-	return s.http.Serve(proxyListener{l})
+	return s.http.Serve(listener{Listener: l, server: s, proxiesOnly: true})
 }
 
 // ServeTLS answers requests over TLS. Otherwise it is like Serve. It returns an
@@ -170,7 +172,7 @@ func (s *Server) ServeTLS(l net.Listener) error {
 	if s.http.TLSConfig == nil {
 		return errors.New("web: https needs a TLS configuration")
 	}
-	return s.http.ServeTLS(l, "", "")
+	return s.http.ServeTLS(listener{Listener: l, server: s}, "", "")
 }
 
 // Shutdown stops accepting and returns when all requests are answered, or broken

@@ -43,7 +43,7 @@ func (sc *scene) dial(t *testing.T, url string, header http.Header) *socket {
 	transport := client.Transport.(*http.Transport)
 	transport.ForceAttemptHTTP2 = false
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		conn, err := sc.connect(ctx, network, address)
 		s.conn = conn
 		return conn, err
 	}
