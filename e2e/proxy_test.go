@@ -227,18 +227,30 @@ func startNginx(t *testing.T, s *site, dir, text string) string {
 
 func startHAProxy(t *testing.T, s *site, dir, text string) string {
 	t.Helper()
-	// HAProxy is given a socket that listens already, as it says nothing when its
-	// own does.
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopbackHost().String(), "0"))
-	if err != nil {
-		t.Fatal(err)
+	return runHAProxy(t, s, dir, text)[0]
+}
+
+// runHAProxy returns where it listens for browsers, for direct TLS and for
+// STARTTLS.
+func runHAProxy(t *testing.T, s *site, dir, text string) (addresses [3]string) {
+	t.Helper()
+	// HAProxy is given sockets that listen already, as it says nothing when its
+	// own do.
+	var sockets []*os.File
+	for i := range addresses {
+		listener, err := net.Listen("tcp", net.JoinHostPort(loopbackHost().String(), "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		socket, err := listener.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer socket.Close()
+		addresses[i] = listener.Addr().String()
+		sockets = append(sockets, socket)
 	}
-	defer listener.Close()
-	socket, err := listener.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
 	var pair []byte
 	for _, path := range []string{s.CertificateFile(), s.KeyFile()} {
 		text, err := os.ReadFile(path)
@@ -248,13 +260,13 @@ func startHAProxy(t *testing.T, s *site, dir, text string) string {
 		pair = append(pair, text...)
 	}
 	settings := writeFile(t, filepath.Join(dir, "haproxy.cfg"), settle(t, text,
-		":::443 v4v6", "fd@3", // the first of ExtraFiles
+		":::443 v4v6", "fd@3", ":::5223 v4v6", "fd@4", ":::5222 v4v6", "fd@5", // ExtraFiles
 		"/etc/haproxy/chat.example.org.pem", writeFile(t, filepath.Join(dir, "pair.pem"), string(pair)),
-		"127.0.0.1:5280", s.HTTP))
+		"127.0.0.1:5280", s.HTTP, "127.0.0.1:5230", s.StartTLS))
 	haproxy := exec.Command(debianProgram(t, "haproxy"), "-db", "-f", settings)
-	haproxy.ExtraFiles = []*os.File{socket}
+	haproxy.ExtraFiles = sockets
 	startProcess(t, "haproxy", haproxy)
-	return listener.Addr().String()
+	return addresses
 }
 
 // debianProgram finds a program that for users other than root may lie outside of
