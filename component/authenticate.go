@@ -131,6 +131,7 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 		return failure
 	}
 	s.logAccepted(outcome)
+	s.observe(mechanism, ReasonOK, outcome.Acceptance)
 	return nil
 }
 
@@ -171,6 +172,7 @@ func (s *session) refuse(mechanism string, failure *sasl.Failure) error {
 		s.front.attempts.failed(s.address, s.claimed)
 	}
 	s.logRefused(mechanism, failure)
+	s.observe(mechanism, failure.Reason, auth.Acceptance{})
 	b := []byte("<failure xmlns='" + nsSASL + "'><" + string(failure.Condition) + "/>")
 	if failure.Text != "" {
 		b = append(b, "<text xml:lang='en'>"+element.Escape(failure.Text)+"</text>"...)

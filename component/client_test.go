@@ -83,6 +83,12 @@ func (c *client) open() {
 func (c *client) login(sc *scene, user string) {
 	c.t.Helper()
 	c.open()
+	c.authenticate(sc, user)
+}
+
+// authenticate does what is left to do on a stream that is open.
+func (c *client) authenticate(sc *scene, user string) {
+	c.t.Helper()
 	c.send(transcript.AuthElement("X-TOKEN", "", user, sc.token(c.t, user, 0)))
 	c.expect(success)
 	c.send(header)

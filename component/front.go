@@ -46,6 +46,9 @@ type Config struct {
 	// Logger gets one line for each refusal and for each closed session. Nil
 	// discards.
 	Logger *slog.Logger
+	// Observe is told of each attempt to log in that is answered; nil: nobody is.
+	// It is called from the sessions' goroutines and must not block.
+	Observe func(Attempt)
 	// Now tells the time to the limit on failed attempts and to the closing
 	// lines; nil means time.Now. Deadlines of connections are real time.
 	Now func() time.Time
@@ -65,7 +68,9 @@ type Front struct {
 	streams  *registry
 	attempts *attempts
 	panics   atomic.Int64
-	reached  tally.Tally // limits
+	draining atomic.Bool
+	observer func(Attempt) // may be nil
+	reached  tally.Tally   // limits
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -88,6 +93,7 @@ func New(c Config) (*Front, error) {
 		limits:    c.Limits.withDefaults(),
 		log:       c.Logger,
 		now:       c.Now,
+		observer:  c.Observe,
 		listeners: make(map[net.Listener]struct{}),
 	}
 	if f.log == nil {

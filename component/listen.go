@@ -44,7 +44,7 @@ func (f *Front) ServeTLS(l net.Listener) error {
 
 func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 	f.mu.Lock()
-	if f.ctx.Err() != nil {
+	if f.closed() {
 		f.mu.Unlock()
 		return ErrClosed
 	}
@@ -57,7 +57,7 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 	}()
 	for {
 		conn, err := l.Accept()
-		if f.ctx.Err() != nil {
+		if f.closed() {
 			if err == nil {
 				conn.Close()
 			}
@@ -94,7 +94,7 @@ func (f *Front) start(t *transport) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ctx.Err() != nil { // Shutdown waits for no session begun after it
+	if f.closed() { // Shutdown waits for no session begun after it
 		f.streams.remove(s)
 		cancel(nil)
 		t.Close()

@@ -58,9 +58,9 @@ func (p *pump) run() error {
 			pass = 0
 		}
 		if pass > 0 {
-			written, err := p.dst.Write(buf[:pass])
-			p.count.Add(int64(written))
-			if err != nil {
+			p.count.Add(int64(pass)) // whoever has got the bytes finds them counted
+			if written, err := p.dst.Write(buf[:pass]); err != nil {
+				p.count.Add(int64(written - pass))
 				return fmt.Errorf("%w: %w", errSinkLost, err)
 			}
 			rest := buf[pass:held]

@@ -28,7 +28,8 @@ type registry struct {
 	refused         int
 	perAddress      map[netip.Prefix]int // of those whose address is known
 	unauthenticated longestqueue.Set[netip.Prefix, *session]
-	named           list.List // of *session that have claimed to be somebody, by the time of their login
+	ended           struct{ fromClient, toClient int64 } // bytes that sessions which are no more have relayed
+	named           list.List                            // of *session that have claimed to be somebody, by the time of their login
 }
 
 type waiting = longestqueue.Entry[netip.Prefix, *session]
@@ -115,7 +116,7 @@ func (r *registry) authenticated(s *session) {
 	defer r.mu.Unlock()
 	r.settle(s)
 	if s.named != nil {
-		s.authenticated = true
+		s.authenticated, s.transportName = true, s.transport.name()
 		r.named.MoveToBack(s.named)
 	}
 }
@@ -139,6 +140,8 @@ func (r *registry) release(s *session) {
 	}
 	s.counted = false
 	if s.named != nil {
+		r.ended.fromClient += s.relayed.fromClient.Load()
+		r.ended.toClient += s.relayed.toClient.Load()
 		r.named.Remove(s.named)
 		s.named, s.authenticated = nil, false
 	}

@@ -34,6 +34,7 @@ type session struct {
 	named          *list.Element // once it has claimed to be somebody
 	claimed        string        // bare JID that the current attempt names, "" if none
 	authenticated  bool
+	transportName  string // once authenticated
 
 	// Of the current stream.
 	header   element.Header // the client's

@@ -1,12 +1,16 @@
 package component
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/netip"
 	"time"
 
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stream"
+
+	"xtokend/auth"
 )
 
 // SessionInfo is what is said of one authenticated session.
@@ -36,6 +40,29 @@ func (f *Front) EndSessions(user jid.JID) int {
 	return f.streams.endSessions(user.Bare())
 }
 
+// Revoke refuses from now on the tokens of user that were issued before now, at
+// every node of the same replay store, and ends the user's sessions; the
+// resourcepart does not matter. It returns how many sessions it has ended. These
+// are ended too if the error says that nothing was revoked: it is a
+// *[auth.Refusal], or ErrUnknownDomain, with which nothing was done. The context
+// bounds the wait for the replay store.
+func (f *Front) Revoke(ctx context.Context, user jid.JID) (ended int, err error) {
+	domain := f.domains[user.Domainpart()]
+	if domain == nil {
+		return 0, ErrUnknownDomain
+	}
+	name, err := auth.PrepareName(user.Localpart())
+	if err != nil {
+		return 0, err
+	}
+	err = domain.Verifier.Revoke(ctx, name)
+	return f.EndSessions(user), err
+}
+
+// ErrUnknownDomain is returned by Revoke for a user of a domain that the front
+// does not serve.
+var ErrUnknownDomain = errors.New("component: the domain is none of those served here")
+
 // errEnded is the cause for which EndSessions cancels a session's context.
 var errEnded = fail(stream.Reset, "the session was ended by an administrator; please log in again")
 
@@ -49,7 +76,7 @@ func (r *registry) sessions() []SessionInfo {
 			continue
 		}
 		all = append(all, SessionInfo{
-			User: s.user, Address: s.address, Transport: s.transport.name(), Mechanism: s.mechanism, Began: s.began,
+			User: s.user, Address: s.address, Transport: s.transportName, Mechanism: s.mechanism, Began: s.began,
 			FromClient: s.relayed.fromClient.Load(), ToClient: s.relayed.toClient.Load(),
 		})
 	}

@@ -2,6 +2,7 @@ package component_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"mellium.im/xmpp/jid"
 
+	"xtokend/auth"
 	"xtokend/component"
 	"xtokend/internal/fronttest"
 	"xtokend/internal/transcript"
@@ -176,4 +178,44 @@ func TestSessions(t *testing.T) {
 	if all := sc.front.Sessions(); len(all) != 0 {
 		t.Errorf("sessions after the shutdown: %+v", all)
 	}
+}
+
+func TestRevoke(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "bosh")
+	c.login(sc, "alice")
+	unused := sc.token(t, "alice", 0)
+	ended, err := sc.front.Revoke(t.Context(), jid.MustParse("ALICE@example.org/any"))
+	if ended != 1 || err != nil {
+		t.Errorf("%d sessions were ended, %v", ended, err)
+	}
+	c.expect(endedByAdministrator)
+	again := sc.dial(t, "tcp")
+	again.open()
+	again.send(transcript.AuthElement("X-TOKEN", "", "alice", unused))
+	again.expect("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><credentials-expired/>…</failure>")
+	again.send(transcript.AuthElement("X-TOKEN", "", "bob", sc.token(t, "bob", 0)))
+	again.expect(success)
+
+	if _, err := sc.front.Revoke(t.Context(), jid.MustParse("alice@example.net")); err != component.ErrUnknownDomain {
+		t.Errorf("a user of another domain: %v", err)
+	}
+	var refusal *auth.Refusal
+	if _, err := sc.front.Revoke(t.Context(), jid.MustParse("strauß@example.org")); !errors.As(err, &refusal) || refusal.Reason != auth.Malformed {
+		t.Errorf("a name that is another one to servers: %v", err)
+	}
+}
+
+// What can be done without the store is done without it.
+func TestRevokeWithoutTheStore(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "tcp")
+	c.login(sc, "alice")
+	must(t, sc.store.Close())
+	ended, err := sc.front.Revoke(t.Context(), jid.MustParse("alice@example.org"))
+	var refusal *auth.Refusal
+	if ended != 1 || !errors.As(err, &refusal) || refusal.Reason != auth.Unavailable {
+		t.Errorf("%d sessions were ended, %v", ended, err)
+	}
+	c.expect(endedByAdministrator)
 }

@@ -71,6 +71,8 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 		s.refuseBOSH(w, bosh.ItemNotFound)
 	case body.To == "":
 		s.refuseBOSH(w, bosh.ImproperAddressing)
+	case s.front.Draining():
+		s.refuseBOSH(w, bosh.SystemShutdown)
 	default:
 		s.createBOSH(w, r, c, body)
 	}

@@ -37,6 +37,10 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, c component.C
 		http.Error(w, "this is an XMPP server: ask for the WebSocket subprotocol \"xmpp\" (RFC 7395)", http.StatusBadRequest)
 		return
 	}
+	if s.front.Draining() {
+		http.Error(w, "this server is about to stop: please connect again, elsewhere", http.StatusServiceUnavailable)
+		return
+	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{subprotocol},
 		InsecureSkipVerify: true, // the origin is checked already
