@@ -41,7 +41,7 @@ bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
 
 setup: ## install Prosody, Chromium, proxies, XMPP clients and what else the tests use
-	@scripts/install-test-tools.sh prosody chromium nginx-light haproxy python3-pyotp python3-slixmpp go-sendxmpp systemd testdata/clients testdata/browser contrib/ci-example
+	@scripts/install-test-tools.sh prosody chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp go-sendxmpp systemd testdata/clients testdata/browser contrib/ci-example
 
 check: ## gofmt, go vet, staticcheck, go mod tidy
 	@echo '== gofmt'

@@ -38,6 +38,12 @@ install_packages() {
       echo "'systemctl disable --now prosody' stops it."
       ;;
   esac
+  case " ${missing[*]} " in
+    *' redis-server '*)
+      echo "Debian's package may have started a Redis of its own, which nothing here uses:"
+      echo "'systemctl disable --now redis-server' stops it."
+      ;;
+  esac
 }
 
 # @xmpp/client 0.14 needs Node 20.10, which Debian 12 does not have.

@@ -1,7 +1,7 @@
 // Package replay remembers which one-time tokens have been used, so that each admits one login.
 //
 // [Store] is the contract; [Memory] forgets at the end of the process, [File] survives it, kill -9 and power loss
-// included. Package replaytest holds the suite that every implementation must pass.
+// included, and [Redis] is shared by several processes. Package replaytest holds the suite that every implementation must pass.
 //
 // A step is a TOTP interval of 30 seconds, numbered from the Unix epoch (RFC 6238 §4). A store has no clock of its own
 // for its decisions: each [Use] brings the window of the moment along, and what the window, present or future, cannot

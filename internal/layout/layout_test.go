@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 	"internal/prosody":       {"internal/stockserver"},
 	"internal/prosodytest":   {"internal/prosody", "internal/stockserver/..."},
 	"internal/stockserver":   {"internal/stockserver/...", "internal/testcert"},
+	"internal/redistest":     {"internal/testcert"},
 	"internal/vectors":       {"auth", "auth/replay"},
 	"internal":               {}, // everything else there stands alone
 }
