@@ -22,7 +22,7 @@ import (
 func (s *session) openUpstream(ctx context.Context) *sasl.Failure {
 	ctx, done := context.WithTimeout(ctx, upstreamTimeout)
 	defer done()
-	conn, err := s.domain.Upstream.Open(ctx, s.user)
+	conn, err := s.domain.Upstream.Open(upstream.WithClient(ctx, s.address), s.user)
 	if err == nil {
 		s.upstream = newBoundedConn(conn, s.front.limits.WriteTimeout)
 		return nil

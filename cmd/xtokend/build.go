@@ -193,6 +193,7 @@ func serverConfig(d *config.Domain) server.Config {
 		TLS:           modes[d.Server.TLS],
 		TLSConfig:     &tls.Config{RootCAs: d.Server.RootCAs, ServerName: d.Server.ServerName, MinVersion: tls.VersionTLS12},
 		AccountSecret: []byte(d.Server.AccountSecret.Reveal()),
+		SendProxy:     d.Server.SendProxy,
 		Takeover:      d.Server.Takeover,
 		Protected:     d.Server.Protected,
 	}

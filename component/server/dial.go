@@ -26,6 +26,7 @@ type dialer struct {
 	next      roundRobin
 	mode      TLSMode
 	tls       *tls.Config // nil with TLSNone
+	sendProxy bool
 }
 
 func newDialer(c Config) (*dialer, error) {
@@ -45,7 +46,7 @@ func newDialer(c Config) (*dialer, error) {
 			return nil, fmt.Errorf("server: address %q is not loopback, so it needs TLS", address)
 		}
 	}
-	d := &dialer{domain: domain, addresses: append([]string(nil), c.Addresses...), mode: c.TLS}
+	d := &dialer{domain: domain, addresses: append([]string(nil), c.Addresses...), mode: c.TLS, sendProxy: c.SendProxy}
 	switch c.TLS {
 	case TLSNone:
 	case StartTLS, DirectTLS:
@@ -103,8 +104,13 @@ func (d *dialer) withStream(ctx context.Context, user jid.JID, use func(*stream)
 	}
 	// No deadline of ctx is set apart: when it passes, ctx is done.
 	release := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	if d.sendProxy {
+		err = sendProxyHeader(ctx, conn)
+	}
 	st := newStream(conn, d.domain, user)
-	err = d.openStream(ctx, st)
+	if err == nil {
+		err = d.openStream(ctx, st)
+	}
 	if err == nil {
 		err = use(st)
 	}

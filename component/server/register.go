@@ -17,7 +17,7 @@ type Registration struct{ dialer *dialer }
 var _ Accounts = (*Registration)(nil)
 
 // NewRegistration takes the same settings as [New], of which Domain, Addresses,
-// TLS and TLSConfig are used.
+// TLS, TLSConfig and SendProxy are used.
 func NewRegistration(c Config) (*Registration, error) {
 	d, err := newDialer(c)
 	if err != nil {

@@ -54,6 +54,11 @@ type Config struct {
 	TLS       TLSMode
 	TLSConfig *tls.Config
 
+	// SendProxy begins each connection with a header of the PROXY protocol,
+	// version 2, that names the client (see [upstream.WithClient]). The server
+	// must expect it on these addresses.
+	SendProxy bool
+
 	// AccountSecret is the key that every account's password is made from, see
 	// [Password]. At least 16 bytes.
 	AccountSecret []byte

@@ -23,7 +23,7 @@ type Upstream interface {
 	// An error is a [*Refusal] when the server itself says no. Every other
 	// error means that the attempt may succeed later.
 	//
-	// ctx bounds the opening; once Open has returned, ctx has no effect on the
+	// ctx may name the client, see [WithClient]. It bounds the opening; once Open has returned, ctx has no effect on the
 	// connection.
 	Open(ctx context.Context, user jid.JID) (net.Conn, error)
 }

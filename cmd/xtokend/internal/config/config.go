@@ -165,6 +165,8 @@ type Server struct {
 	RootCAs    *x509.CertPool // of CAFile; nil without one, or unless Options.Need has AccountSecrets
 	ServerName string
 	Accounts   Accounts
+	// SendProxy names the client to the server, by the PROXY protocol.
+	SendProxy bool
 	// AccountSecret is what the accounts' passwords are derived from; zero
 	// unless Options.Need has AccountSecrets.
 	AccountSecret Secret

@@ -190,7 +190,6 @@ func TestNotYet(t *testing.T) {
 		"metrics":                      {[]string{`listen`, "metrics = '127.0.0.1:5290'\nlisten"}, "metrics"},
 		"admins":                       {[]string{`name =`, "admins = []\nname ="}, "domain[0].admins"},
 		"account_secret_previous_file": {[]string{`addresses`, "account_secret_previous_file = 'x'\naddresses"}, "domain[0].server.account_secret_previous_file"},
-		"send_proxy":                   {[]string{`addresses`, "send_proxy = true\naddresses"}, "domain[0].server.send_proxy"},
 		"redis":                        {[]string{`path = "replay.db"`, `store = "redis"`}, "replay.store"},
 		"redis url":                    {[]string{`path =`, "url = 'x'\npath ="}, "replay.url"},
 		"redis password_file":          {[]string{`path =`, "password_file = 'x'\npath ="}, "replay.password_file"},

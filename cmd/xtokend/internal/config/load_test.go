@@ -110,6 +110,7 @@ token_secret = "` + tokenSecret + `"
 [domain.server]
 tls = "direct"
 account_secret = "` + accountSecret + `"
+send_proxy = true
 takeover = true
 [domain.component]
 address = "xmpp.internal:5348"
@@ -177,7 +178,7 @@ format = "json"
 			Upstream: config.UpstreamServer,
 			Server: config.Server{
 				Addresses: []string{"127.0.0.1:5322"}, TLS: config.DirectTLS, ServerName: "chat.example.net",
-				Accounts: config.AccountsComponent, Takeover: true, Protected: []string{"admin"},
+				Accounts: config.AccountsComponent, SendProxy: true, Takeover: true, Protected: []string{"admin"},
 			},
 			Component: &config.Component{Address: "xmpp.internal:5348", Name: "xtoken.example.net", TLS: config.DirectTLS},
 		}},

@@ -51,6 +51,7 @@ type rawServer struct {
 	Accounts          value[string]   `toml:"accounts"`
 	AccountSecret     value[Secret]   `toml:"account_secret"`
 	AccountSecretFile value[string]   `toml:"account_secret_file"`
+	SendProxy         value[bool]     `toml:"send_proxy"`
 	Takeover          value[bool]     `toml:"takeover"`
 	Protected         value[[]string] `toml:"protected"`
 }

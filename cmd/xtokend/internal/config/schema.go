@@ -53,7 +53,6 @@ var later = map[string]string{
 
 	"domain.server.account_secret_previous":      "changing the account secret",
 	"domain.server.account_secret_previous_file": "changing the account secret",
-	"domain.server.send_proxy":                   "the PROXY protocol",
 
 	"replay.store=redis":   "the Redis replay store",
 	"replay.url":           "the Redis replay store",

@@ -23,6 +23,7 @@ func (l *loader) server(key string, raw *rawServer, domain string, link *Compone
 		CAFile:     get(l, key+".ca_file", raw.CAFile, ""),
 		ServerName: get(l, key+".server_name", raw.ServerName, ""),
 		Accounts:   oneOf(l, key+".accounts", raw.Accounts, AccountsComponent, AccountsComponent, AccountsRegister, AccountsExisting),
+		SendProxy:  get(l, key+".send_proxy", raw.SendProxy, false),
 		Takeover:   get(l, key+".takeover", raw.Takeover, false),
 	}
 	if len(s.Addresses) == 0 {
