@@ -63,7 +63,7 @@ func TestTheServerIsToldTheClientsAddress(t *testing.T) {
 			if c.client != "" {
 				ctx = upstream.WithClient(ctx, netip.MustParseAddr(c.client))
 			}
-			fails(t, ctx, s, alice, "the server closed the connection")
+			fails(t, ctx, s, alice, "stream header")
 			got, rest, _ := strings.Cut(<-received, "<?xml ")
 			if rest != "" || !strings.HasPrefix(got, signature+"\x21"+string(c.family)+"\x00") {
 				t.Fatalf("the header is %q", got)
