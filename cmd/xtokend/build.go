@@ -120,8 +120,11 @@ func webConfig(cfg *config.Config, front *component.Front, tls *tls.Config, log 
 }
 
 func openStore(r config.Replay, log *slog.Logger) (replay.Store, error) {
-	if r.Store == config.ReplayMemory {
+	switch r.Store {
+	case config.ReplayMemory:
 		return replay.NewMemory(replay.MemoryOptions{}), nil
+	case config.ReplayRedis:
+		return openRedis(r.Redis, log)
 	}
 	store, err := replay.OpenFile(r.Path, replay.FileOptions{})
 	if err != nil {

@@ -37,9 +37,29 @@ func (c *checkCommand) Run(p *process) error {
 	for i := range cfg.Domains {
 		p.describe(&cfg.Domains[i])
 	}
-	fmt.Fprintf(p.stdout, "replay: %s %s\n", cfg.Replay.Store, cfg.Replay.Path)
+	p.describeReplay(&cfg.Replay)
 	fmt.Fprintln(p.stdout, "ok")
 	return nil
+}
+
+// describeReplay prints where used tokens are remembered.
+func (p *process) describeReplay(r *config.Replay) {
+	if r.Store != config.ReplayRedis {
+		fmt.Fprintf(p.stdout, "replay: %s %s\n", r.Store, r.Path)
+		return
+	}
+	kind := "server"
+	switch {
+	case r.Redis.Sentinel != "":
+		kind = r.Redis.Sentinel + " of the sentinels"
+	case len(r.Redis.Addresses) > 1:
+		kind = "cluster"
+	}
+	protection := "none"
+	if r.Redis.TLS {
+		protection = "direct"
+	}
+	fmt.Fprintf(p.stdout, "replay: %s, %s %s, database: %d, tls: %s\n", r.Store, kind, strings.Join(r.Redis.Addresses, " "), r.Redis.Database, protection)
 }
 
 // checkFolders warns if a file that xtokend will make has no folder: at the first

@@ -89,6 +89,7 @@ func (p *parts) run(ctx context.Context, listeners []listener, log *slog.Logger,
 	for _, l := range p.links {
 		running.Go(func() { l.Run(linkContext) })
 	}
+	running.Go(func() { p.followRevocations(linkContext, log) })
 	defer running.Wait()
 	defer stopLinks()
 

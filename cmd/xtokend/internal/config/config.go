@@ -193,12 +193,27 @@ const (
 	ReplayMemory ReplayStore = "memory"
 	// ReplayFile keeps a file, on disk before a token is accepted.
 	ReplayFile ReplayStore = "file"
+	// ReplayRedis is a Redis or Valkey that several nodes share.
+	ReplayRedis ReplayStore = "redis"
 )
 
 // Replay is the store of used tokens.
 type Replay struct {
 	Store ReplayStore
 	Path  string // of ReplayFile
+	Redis Redis  // of ReplayRedis
+}
+
+// Redis says where ReplayRedis is.
+type Redis struct {
+	Addresses []string // host:port: of a server, of several of a cluster, or of sentinels
+	Sentinel  string   // the name of the server that the sentinels watch; "": there are none
+	Username  string   // "": the default user
+	Password  Secret   // empty: none is asked for
+	Database  int
+	TLS       bool
+	CAFile    string         // "": the system's authorities
+	RootCAs   *x509.CertPool // those of CAFile; nil: the system's
 }
 
 // Limits bound what clients can use up. All are positive except where 0 is said
@@ -248,7 +263,7 @@ type Part uint
 
 const (
 	Keys           Part = 1 << iota // OTP seeds and token secrets
-	AccountSecrets                  // account secrets, component secrets, the servers' authorities
+	AccountSecrets                  // account and component secrets, the password of Redis, the servers' authorities
 	Certificate                     // the certificate and its key
 	Everything     = Keys | AccountSecrets | Certificate
 )

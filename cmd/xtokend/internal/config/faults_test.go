@@ -17,6 +17,11 @@ accounts = "existing"
 account_secret = "` + accountSecret + `"
 [replay]`
 
+// redisURL turns the good file's store into a Redis.
+func redisURL(url string) []string {
+	return []string{`path = "replay.db"`, "store = 'redis'\nurl = '" + url + "'"}
+}
+
 // Each file has exactly one fault.
 var faultCases = []struct {
 	name string
@@ -145,7 +150,25 @@ var faultCases = []struct {
 	{"component in plaintext beyond loopback", []string{`[domain.component]`, "[domain.component]\naddress = '192.0.2.1:5347'"}, "domain[0].component.address", "is not a loopback address", `"direct"`},
 	{"component with STARTTLS", []string{`[domain.component]`, "[domain.component]\ntls = 'starttls'"}, "domain[0].component.tls", `"starttls" is not a value`, `"none" or "direct"`},
 
-	{"unknown store", []string{`path = "replay.db"`, `store = "tape"`}, "replay.store", `"tape" is not a value`, `"memory" or "file"`},
+	{"unknown store", []string{`path = "replay.db"`, `store = "tape"`}, "replay.store", `"tape" is not a value`, `"memory", "file" or "redis"`},
+	{"file store with a url", []string{`path =`, "url = 'redis://127.0.0.1'\npath ="}, "replay.url", `has no effect with store = "file"`, `store = "redis"`},
+	{"memory store with sentinels", []string{`path = "replay.db"`, "store = 'memory'\nsentinel = 'chat'"}, "replay.sentinel", `has no effect with store = "memory"`, `store = "redis"`},
+	{"redis with a path", []string{`path =`, "store = 'redis'\npath ="}, "replay.path", `has no effect with store = "redis"`, `store = "file"`},
+	{"redis url without a scheme", redisURL("127.0.0.1:6379"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url of another scheme", redisURL("http://127.0.0.1:6379"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url without a host", redisURL("redis://:6379"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url with a bad port", redisURL("redis://127.0.0.1:0"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url with an empty host", redisURL("redis://127.0.0.1,"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url with a bad address", redisURL("redis://::1"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url with half a bracket", redisURL("redis://[::1"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url with a query", redisURL("redis://127.0.0.1?db=1"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url with a name for a database", redisURL("redis://127.0.0.1/chat"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis url with a bad escape", redisURL("redis://%zz@127.0.0.1"), "replay.url", "is not the address of a Redis", "redis://"},
+	{"redis cluster with a database", redisURL("redis://127.0.0.1:1,127.0.0.1:2/3"), "replay.url", "no database 3", "sentinel"},
+	{"redis in clear with a ca_file", redisURL("redis://127.0.0.1'\nca_file = 'ca.pem"), "replay.ca_file", "not encrypted", "rediss://"},
+	{"redis without its ca_file", redisURL("rediss://127.0.0.1'\nca_file = 'absent.pem"), "replay.ca_file", "cannot read", ""},
+	{"redis without its password_file", redisURL("redis://127.0.0.1'\npassword_file = 'absent"), "replay.password_file", "cannot read", "must exist"},
+	{"redis with two passwords", redisURL("redis://:secret@127.0.0.1'\npassword_file = 'absent"), "replay.password", "given more than once", "keep one"},
 	{"memory store with a path", []string{`path =`, "store = 'memory'\npath ="}, "replay.path", "has no effect", "leave it out"},
 
 	{"small element", []string{`[limits]`, "[limits]\nelement_bytes = 9999"}, "limits.element_bytes", "9999 is out of bounds: from 10000", ""},
@@ -190,11 +213,6 @@ func TestNotYet(t *testing.T) {
 		"metrics":                      {[]string{`listen`, "metrics = '127.0.0.1:5290'\nlisten"}, "metrics"},
 		"admins":                       {[]string{`name =`, "admins = []\nname ="}, "domain[0].admins"},
 		"account_secret_previous_file": {[]string{`addresses`, "account_secret_previous_file = 'x'\naddresses"}, "domain[0].server.account_secret_previous_file"},
-		"redis":                        {[]string{`path = "replay.db"`, `store = "redis"`}, "replay.store"},
-		"redis url":                    {[]string{`path =`, "url = 'x'\npath ="}, "replay.url"},
-		"redis password_file":          {[]string{`path =`, "password_file = 'x'\npath ="}, "replay.password_file"},
-		"redis ca_file":                {[]string{`path =`, "ca_file = 'x'\npath ="}, "replay.ca_file"},
-		"redis sentinel":               {[]string{`path =`, "sentinel = 'x'\npath ="}, "replay.sentinel"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(write(t, edit(t, good, c.edit...)), everything())

@@ -15,27 +15,6 @@ const (
 	maxTimeout      = 10 * time.Minute
 )
 
-// replay reads [replay]. The file store is the default: a restart must not let a
-// token in twice.
-func (l *loader) replay(raw rawReplay) Replay {
-	r := Replay{
-		Store: oneOf(l, "replay.store", raw.Store, ReplayFile, ReplayMemory, ReplayFile),
-		Path:  get(l, "replay.path", raw.Path, ""),
-	}
-	if r.Store == ReplayMemory {
-		if r.Path != "" {
-			l.fault("replay.path", `leave it out, or set store = "file"`, `has no effect with store = "memory"`)
-		}
-		l.warn("replay.store", `set store = "file"`, "the memory store forgets at a restart which tokens were used")
-		return Replay{Store: r.Store}
-	}
-	if r.Path == "" {
-		r.Path = "/var/lib/xtokend/replay.db"
-	}
-	r.Path = l.path(r.Path)
-	return r
-}
-
 // limits reads [limits]. Lower bounds keep a client able to log in at all, upper
 // ones catch a slip of the pen.
 func (l *loader) limits(raw rawLimits) Limits {

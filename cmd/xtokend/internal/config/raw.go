@@ -70,8 +70,12 @@ type rawHost struct {
 }
 
 type rawReplay struct {
-	Store value[string] `toml:"store"`
-	Path  value[string] `toml:"path"`
+	Store        value[string] `toml:"store"`
+	Path         value[string] `toml:"path"`
+	URL          value[string] `toml:"url"`
+	PasswordFile value[string] `toml:"password_file"`
+	CAFile       value[string] `toml:"ca_file"`
+	Sentinel     value[string] `toml:"sentinel"`
 }
 
 type rawLimits struct {

@@ -53,12 +53,6 @@ var later = map[string]string{
 
 	"domain.server.account_secret_previous":      "changing the account secret",
 	"domain.server.account_secret_previous_file": "changing the account secret",
-
-	"replay.store=redis":   "the Redis replay store",
-	"replay.url":           "the Redis replay store",
-	"replay.password_file": "the Redis replay store",
-	"replay.ca_file":       "the Redis replay store",
-	"replay.sentinel":      "the Redis replay store",
 }
 
 // isLater reports a key, or with a value that value of it, as a fault if it is

@@ -69,17 +69,23 @@ func (l *loader) authorities(key string, s *Server, encrypted bool) *x509.CertPo
 		return nil
 	}
 	s.CAFile = l.path(s.CAFile)
+	return l.authorityFile(key+".ca_file", s.CAFile)
+}
+
+// authorityFile reads a file of certificate authorities; nil if there was a fault,
+// or they are not needed.
+func (l *loader) authorityFile(key, path string) *x509.CertPool {
 	if !l.need(AccountSecrets) {
 		return nil
 	}
-	text, _, err := readFile(s.CAFile, maxFileBytes)
+	text, _, err := readFile(path, maxFileBytes)
 	if err != nil {
-		l.fault(key+".ca_file", "", "cannot read %s: %v", s.CAFile, err)
+		l.fault(key, "", "cannot read %s: %v", path, err)
 		return nil
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		l.fault(key+".ca_file", "it must hold certificates in PEM form", "%s holds no certificate", s.CAFile)
+		l.fault(key, "it must hold certificates in PEM form", "%s holds no certificate", path)
 		return nil
 	}
 	return pool

@@ -43,6 +43,7 @@ func TestWarnings(t *testing.T) {
 		{"no proxy", []string{`xmpp://`, `http://`, `[[domain]]`, "trusted_proxies = []\n[[domain]]"}, "trusted_proxies", "on other machines cannot log in"},
 		{"no proxy, TCP beside it", []string{`["xmpp://`, `["http+insecure://[::1]:5280", "xmpp://`, `[[domain]]`, "trusted_proxies = []\n[[domain]]"}, "trusted_proxies", "on other machines cannot log in"},
 		{"no proxy on this machine", []string{`xmpp://`, `http://`, `[[domain]]`, "trusted_proxies = ['192.0.2.1', '2001:db8::/32']\n[[domain]]"}, "trusted_proxies", "names no proxy on this machine"},
+		{"redis in clear", redisURL("redis://redis.example.org"), "replay.url", "redis.example.org:6379 is not encrypted"},
 		{"memory store", []string{`path = "replay.db"`, `store = "memory"`}, "replay.store", "forgets at a restart"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+
+	"mellium.im/xmpp/jid"
+
+	"xtokend/auth/replay"
+	"xtokend/cmd/xtokend/internal/config"
+)
+
+// openRedis opens the store that nodes share.
+func openRedis(r config.Redis, log *slog.Logger) (*replay.Redis, error) {
+	o := replay.RedisOptions{
+		Addresses: r.Addresses,
+		Master:    r.Sentinel,
+		Username:  r.Username,
+		Password:  r.Password.Reveal(),
+		DB:        r.Database,
+		Log:       log,
+	}
+	if r.TLS {
+		o.TLS = &tls.Config{RootCAs: r.RootCAs, MinVersion: tls.VersionTLS12}
+	}
+	store, err := replay.OpenRedis(context.Background(), o)
+	if err != nil {
+		return nil, fmt.Errorf("replay.url: %w", err)
+	}
+	return store, nil
+}
+
+// followRevocations ends here the sessions of users who are revoked at any node,
+// until ctx ends.
+func (p *parts) followRevocations(ctx context.Context, log *slog.Logger) {
+	shared, ok := p.store.(*replay.Redis)
+	if !ok {
+		return
+	}
+	shared.Revocations(ctx, func(r replay.Revocation) {
+		user, err := jid.New(r.Address, r.Domain, "")
+		if err != nil {
+			log.Warn("a node has revoked a user whose name is none", "error", err)
+			return
+		}
+		if ended := p.front.EndSessions(user); ended > 0 {
+			log.Info("sessions ended: their user is revoked", "user", user.String(), "sessions", ended)
+		}
+	})
+}
