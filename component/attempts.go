@@ -29,7 +29,7 @@ func newAttempts(l Limits, now func() time.Time) *attempts {
 // wait is how long the address must wait before its next attempt is looked at;
 // zero if it need not.
 func (a *attempts) wait(address netip.Addr) time.Duration {
-	return a.addresses.wait(addressPrefix(address, a.ipv6Prefix), a.now())
+	return a.addresses.wait(AddressPrefix(address, a.ipv6Prefix), a.now())
 }
 
 // waitUser is like wait, for a user's bare JID.
@@ -38,7 +38,7 @@ func (a *attempts) waitUser(user string) time.Duration { return a.users.wait(use
 // failed counts one failed attempt. The user is "" if none was named.
 func (a *attempts) failed(address netip.Addr, user string) {
 	now := a.now()
-	a.addresses.take(addressPrefix(address, a.ipv6Prefix), now)
+	a.addresses.take(AddressPrefix(address, a.ipv6Prefix), now)
 	if user != "" {
 		a.users.take(user, now)
 	}

@@ -167,11 +167,12 @@ func (r *registry) count() int {
 	return r.admitted + r.refused
 }
 
-func (r *registry) prefix(a netip.Addr) netip.Prefix { return addressPrefix(a, r.limits.IPv6Prefix) }
+func (r *registry) prefix(a netip.Addr) netip.Prefix { return AddressPrefix(a, r.limits.IPv6Prefix) }
 
-// addressPrefix is what counts as one address: an IPv4 address, or an IPv6
-// prefix, since one customer has all of it.
-func addressPrefix(a netip.Addr, ipv6Bits int) netip.Prefix {
+// AddressPrefix is what counts as one address to the limits: an IPv4 address, or
+// an IPv6 prefix of so many bits, since one customer has all of it. What is no
+// address has the zero prefix.
+func AddressPrefix(a netip.Addr, ipv6Bits int) netip.Prefix {
 	bits := a.BitLen()
 	if a.Is6() {
 		bits = ipv6Bits

@@ -53,6 +53,7 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 		control.SetReadDeadline(time.Time{})
 	}
 	body.Secure = c.Secure || c.Loopback
+	defer s.open.answering(connectionOf(r).raw)()
 
 	switch {
 	case err != nil && !breaksSyntax(err):
@@ -80,7 +81,7 @@ func (s *Server) bosh(w http.ResponseWriter, r *http.Request, c component.Client
 
 // createBOSH begins a session and hands it to the front.
 func (s *Server) createBOSH(w http.ResponseWriter, r *http.Request, c component.Client, body *boshBody) {
-	session, opened := newBOSHSession(s, body)
+	session, opened := newBOSHSession(s, body, c.Address)
 	if !s.sessions.add(session) {
 		if s.sessions.firstRefusal() {
 			s.log.Warn("as many BOSH sessions as limits.bosh_sessions allows: new ones are refused", "limit", s.limits.BOSHSessions)

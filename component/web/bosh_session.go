@@ -4,12 +4,15 @@ import (
 	"container/list"
 	"crypto/rand"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
+	"xtokend/component"
 	"xtokend/internal/bosh"
+	"xtokend/internal/longestqueue"
 )
 
 // boshSession is a session between requests of HTTP on one side and the front,
@@ -20,7 +23,10 @@ type boshSession struct {
 	creation    streamAttributes
 	contentType string // of responses
 
-	spare *list.Element // of boshSessions, under its lock
+	// Of boshSessions, under its lock.
+	holder netip.Prefix // of its client
+	spare  *longestqueue.Entry[netip.Prefix, *boshSession]
+	over   *list.Element
 
 	mu       sync.Mutex
 	changed  sync.Cond // something may have come to be read, or room to write
@@ -45,9 +51,9 @@ type boshRequest struct {
 
 // newBOSHSession makes a session of its first request. It does nothing before
 // begin is called.
-func newBOSHSession(server *Server, body *boshBody) (*boshSession, boshRequest) {
+func newBOSHSession(server *Server, body *boshBody, client netip.Addr) (*boshSession, boshRequest) {
 	s := &boshSession{
-		server: server, sid: rand.Text(), creation: body.stream, contentType: contentType(body.Content),
+		server: server, holder: component.AddressPrefix(client, server.limits.IPv6Prefix), sid: rand.Text(), creation: body.stream, contentType: contentType(body.Content),
 		requests:     make(map[bosh.Handle]chan bosh.Reply),
 		elementBytes: negotiationElementBytes, bodyBytes: negotiationElementBytes,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -15,14 +16,14 @@ import (
 // boshServer has no front: sessions that are made with it serve nobody.
 func boshServer() *Server {
 	l := Limits{}.withDefaults()
-	return &Server{limits: l, now: time.Now, sessions: newBOSHSessions(l)}
+	return &Server{limits: l, now: time.Now, sessions: newBOSHSessions(l, func(string) {})}
 }
 
 func newSession(t *testing.T, s *Server) (*boshSession, boshRequest) {
 	t.Helper()
 	body, err := readBody(strings.Replace(bodyStart, " sid='SID'", "", 1) + "</body>")
 	must(t, err)
-	session, request := newBOSHSession(s, body)
+	session, request := newBOSHSession(s, body, netip.Addr{})
 	session.begin()
 	return session, request
 }
@@ -90,5 +91,43 @@ func TestBOSHLongResponse(t *testing.T) {
 	}
 	if got, want := w.Body.String(), string(reply.AppendBody(nil)); got != want {
 		t.Errorf("%d bytes were written, want %d", len(got), len(want))
+	}
+}
+
+// Whoever begins many sessions makes room for others; before that those do that
+// are over.
+func TestWhichBOSHSessionsMakeRoom(t *testing.T) {
+	reached := 0
+	sessions := newBOSHSessions(Limits{BOSHSessions: 5}, func(string) { reached++ })
+	begin := func(address string) *boshSession {
+		s := &boshSession{sid: strings.Repeat("x", 1+reached) + address, holder: netip.PrefixFrom(netip.MustParseAddr(address), 32)}
+		s.sid += string(rune('a' + len(sessions.bySID)))
+		if _, ok := sessions.insert(s); !ok {
+			return nil
+		}
+		return s
+	}
+	there := func(s *boshSession) bool { return sessions.find(s.sid) == s }
+	honest := begin("203.0.113.1")
+	in := begin("203.0.113.2")
+	sessions.authenticated(in)
+	flood := []*boshSession{begin("203.0.113.3"), begin("203.0.113.3"), begin("203.0.113.3")}
+	sessions.ended(flood[2])
+	begin("203.0.113.4")
+	if there(flood[2]) || !there(flood[0]) {
+		t.Error("the session that is over has not made room")
+	}
+	begin("203.0.113.4")
+	if there(flood[0]) || !there(honest) || !there(flood[1]) {
+		t.Error("the oldest session of whoever has most has not made room")
+	}
+	for _, s := range sessions.bySID {
+		sessions.authenticated(s)
+	}
+	if begin("203.0.113.5") != nil {
+		t.Error("a session was let in above the limit")
+	}
+	if reached != 3 {
+		t.Errorf("the limit was met %d times, want 3", reached)
 	}
 }

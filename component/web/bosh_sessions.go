@@ -2,10 +2,12 @@ package web
 
 import (
 	"container/list"
+	"net/netip"
 	"sync"
 	"time"
 
 	"xtokend/internal/bosh"
+	"xtokend/internal/longestqueue"
 )
 
 const (
@@ -27,24 +29,27 @@ const (
 // boshSessions finds sessions by their sid, and bounds how many there are.
 type boshSessions struct {
 	limit       int
+	reached     func(limit string)
 	config      bosh.Config // of each
 	bodyTimeout time.Duration
 
-	mu      sync.Mutex
-	bySID   map[string]*boshSession
-	spare   *list.List // of *boshSession: those that make room for others, in that order
-	refused bool       // somebody was, since there was room
+	mu    sync.Mutex
+	bySID map[string]*boshSession
+	// Those that make room for others: first those that are over, the oldest first.
+	over    list.List // of *boshSession
+	spare   longestqueue.Set[netip.Prefix, *boshSession]
+	refused bool // somebody was, since there was room
 }
 
-func newBOSHSessions(l Limits) *boshSessions {
+func newBOSHSessions(l Limits, reached func(string)) *boshSessions {
 	return &boshSessions{
-		limit: l.BOSHSessions, bodyTimeout: bodyTimeout,
+		limit: l.BOSHSessions, reached: reached, bodyTimeout: bodyTimeout,
 		config: bosh.Config{
 			Wait: boshWait, Inactivity: boshInactivity, PollingInactivity: boshPollingInactivity,
 			Polling: boshPolling, MaxPause: boshMaxPause,
 			OutBytes: l.BOSHBufferBytes, ResponseBytes: boshResponseBytes, InBytes: l.BOSHBufferBytes,
 		},
-		bySID: make(map[string]*boshSession), spare: list.New(),
+		bySID: make(map[string]*boshSession),
 	}
 }
 
@@ -54,9 +59,10 @@ func (t *boshSessions) find(sid string) *boshSession {
 	return t.bySID[sid]
 }
 
-// add lets a new session in if there is room. At the limit the oldest of those
-// that have not logged in goes, else a flood of them would shut everybody out;
-// before it one that has ended, and whose client does not come to hear of it.
+// add lets a new session in if there is room. At the limit one goes that has not
+// logged in, the oldest of the address that has most of them, else a flood of
+// them would shut everybody out; before it one that has ended, and whose client
+// does not come to hear of it.
 func (t *boshSessions) add(s *boshSession) bool {
 	victim, ok := t.insert(s)
 	if victim != nil {
@@ -69,14 +75,18 @@ func (t *boshSessions) insert(s *boshSession) (victim *boshSession, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.bySID) >= t.limit {
-		if t.spare.Len() == 0 {
+		t.reached("bosh_sessions")
+		if front := t.over.Front(); front != nil {
+			victim = front.Value.(*boshSession)
+		} else if oldest := t.spare.Victim(); oldest != nil {
+			victim = oldest.Value
+		} else {
 			return nil, false
 		}
-		victim = t.spare.Front().Value.(*boshSession)
 		t.drop(victim)
 	}
 	t.bySID[s.sid] = s
-	s.spare = t.spare.PushBack(s)
+	s.spare = t.spare.Push(s.holder, s)
 	return victim, true
 }
 
@@ -103,7 +113,7 @@ func (t *boshSessions) ended(s *boshSession) {
 	defer t.mu.Unlock()
 	if t.bySID[s.sid] == s {
 		t.keep(s)
-		s.spare = t.spare.PushFront(s)
+		s.over = t.over.PushBack(s)
 	}
 }
 
@@ -123,8 +133,10 @@ func (t *boshSessions) drop(s *boshSession) {
 }
 
 func (t *boshSessions) keep(s *boshSession) {
-	if s.spare != nil {
-		t.spare.Remove(s.spare)
-		s.spare = nil
+	t.spare.Remove(s.spare)
+	s.spare = nil
+	if s.over != nil {
+		t.over.Remove(s.over)
+		s.over = nil
 	}
 }

@@ -34,7 +34,12 @@ func (s *Server) handler() http.Handler {
 			http.Error(w, "this server answers to these names alone: "+s.hosts.String(), http.StatusMisdirectedRequest)
 			return
 		}
-		if c := connectionOf(r); c.proxiesOnly && !s.isTrusted(addressOf(c.raw.RemoteAddr())) {
+		c := connectionOf(r)
+		s.open.identify(c.raw, c.proxyHeader())
+		if r.Method != http.MethodPost { // else it is not whole yet
+			defer s.open.answering(c.raw)()
+		}
+		if c.proxiesOnly && !s.isTrusted(addressOf(c.raw.RemoteAddr())) {
 			http.Error(w, "only the proxies in trusted_proxies may connect here without TLS", http.StatusForbidden)
 			return
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"xtokend/component"
+	"xtokend/internal/tally"
 )
 
 const (
@@ -42,11 +43,16 @@ type Domain struct {
 // Limits bound what clients may use up. A zero field has the default that is
 // named beside it.
 type Limits struct {
-	Connections     int           // that carry no WebSocket; 20000
-	ElementBytes    int           // from clients, after authentication; 262144
-	BOSHSessions    int           // 5000
-	BOSHBufferBytes int           // of one session, in each direction; 1048576
-	WriteTimeout    time.Duration // for one answer; 30 s
+	Connections int // that carry no WebSocket; 20000
+	// ConnectionsPerAddress bounds those of one address, of which a client of BOSH
+	// needs two (XEP-0124 §11); zero: no limit. IPv6Prefix is how many bits of an
+	// IPv6 address count as one; 64.
+	ConnectionsPerAddress int
+	IPv6Prefix            int
+	ElementBytes          int           // from clients, after authentication; 262144
+	BOSHSessions          int           // 5000
+	BOSHBufferBytes       int           // of one session, in each direction; 1048576
+	WriteTimeout          time.Duration // for one answer; 30 s
 }
 
 // Config is what a Server is made of.
@@ -92,6 +98,8 @@ type Server struct {
 	panics    atomic.Int64
 	http      *http.Server
 	sessions  *boshSessions
+	open      *connections
+	reached   tally.Tally // limits
 }
 
 // New returns a Server that serves nothing yet. It returns an error if there is
@@ -111,7 +119,8 @@ func New(c Config) (*Server, error) {
 	if s.hosts, err = newHosts(c.Hosts); err != nil {
 		return nil, err
 	}
-	s.sessions = newBOSHSessions(s.limits)
+	s.sessions = newBOSHSessions(s.limits, s.reached.Add)
+	s.open = newConnections(s.limits, s.trusted, s.reached.Add)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -125,7 +134,7 @@ func New(c Config) (*Server, error) {
 		MaxHeaderBytes:               headerBytes,
 		DisableGeneralOptionsHandler: true,
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection, WriteByteTimeout: s.limits.WriteTimeout},
-		ConnState:                    newConnections(s.limits.Connections).observe,
+		ConnState:                    s.open.observe,
 		BaseContext:                  withListener,
 		ConnContext:                  withConnection,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
@@ -144,6 +153,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	positive(&l.Connections, 20000)
+	positive(&l.IPv6Prefix, 64)
 	positive(&l.ElementBytes, 262144)
 	positive(&l.BOSHSessions, 5000)
 	positive(&l.BOSHBufferBytes, 1048576)
@@ -189,6 +199,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.log.Info("requests that did not end were broken off")
 	return s.http.Close()
 }
+
+// LimitsReached says how many times each limit has turned somebody away, or closed
+// a connection to make room, since the start, by the name of its setting. A limit
+// that never did may be missing. Those of streams are the front's to count.
+func (s *Server) LimitsReached() map[string]int64 { return s.reached.Counts() }
 
 // Panics is the number of requests that a fault in the program has ended; each
 // left a line with its stack in the log.
