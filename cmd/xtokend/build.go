@@ -103,6 +103,7 @@ func webConfig(cfg *config.Config, front *component.Front, tls *tls.Config, log 
 		Front:          front,
 		TrustedProxies: cfg.TrustedProxies,
 		AllowedOrigins: cfg.AllowedOrigins,
+		Node:           cfg.Node,
 		Limits: web.Limits{
 			Connections:           cfg.Limits.Streams,
 			ConnectionsPerAddress: 2 * cfg.Limits.StreamsPerAddress,

@@ -110,7 +110,7 @@ func (c *boshClient) repeat(rid uint64, attrs, payload string) *pending {
 	return c.do(http.MethodPost, "<body rid='"+strconv.FormatUint(rid, 10)+"' "+attrs+" xmlns='http://jabber.org/protocol/httpbind'>"+payload+"</body>")
 }
 
-var sidAttribute = regexp.MustCompile(` sid='([A-Z2-7]{26})'`)
+var sidAttribute = regexp.MustCompile(` sid='((?:[a-z0-9]+-)?[A-Z2-7]{26})'`)
 
 // create begins a session and returns the response.
 func (c *boshClient) create(attrs string) answer {

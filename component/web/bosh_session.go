@@ -53,7 +53,7 @@ type boshRequest struct {
 // begin is called.
 func newBOSHSession(server *Server, body *boshBody, client netip.Addr) (*boshSession, boshRequest) {
 	s := &boshSession{
-		server: server, holder: component.AddressPrefix(client, server.limits.IPv6Prefix), sid: rand.Text(), creation: body.stream, contentType: contentType(body.Content),
+		server: server, holder: component.AddressPrefix(client, server.limits.IPv6Prefix), sid: server.sidPrefix + rand.Text(), creation: body.stream, contentType: contentType(body.Content),
 		requests:     make(map[bosh.Handle]chan bosh.Reply),
 		elementBytes: negotiationElementBytes, bodyBytes: negotiationElementBytes,
 	}

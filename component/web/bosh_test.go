@@ -16,6 +16,20 @@ import (
 	"xtokend/internal/bosh"
 )
 
+// A proxy in front of several nodes sees whose session it is.
+func TestBOSHSIDNamesTheNode(t *testing.T) {
+	t.Parallel()
+	sc := &scene{}
+	sc.config.Node = "n1"
+	sc.start(t)
+	c := sc.bosh(t, "http://"+sc.http+"/http-bind")
+	c.create(boshCreation)
+	if node, random, _ := strings.Cut(c.sid, "-"); node != "n1" || len(random) != 26 {
+		t.Errorf("the sid has the form of %q", c.sid)
+	}
+	c.authenticate()
+}
+
 func TestBOSHLogin(t *testing.T) {
 	t.Parallel()
 	sc := (&scene{}).start(t)

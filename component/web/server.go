@@ -67,6 +67,10 @@ type Config struct {
 	// AllowedOrigins are the origins (RFC 6454 §6.2) of pages that may connect;
 	// "*" is any. None: pages of the same origin alone.
 	AllowedOrigins []string
+	// Node is this program's name among several that share a replay store. It begins
+	// the sids of BOSH sessions, up to a hyphen, so that a proxy sees whose they are;
+	// empty: they do not tell.
+	Node string
 	// Hosts are the names and addresses by which requests may call the server in
 	// their Host header (RFC 9110 §7.2), without port. Others are answered with
 	// 421, whatever they are for. None: any.
@@ -98,6 +102,7 @@ type Server struct {
 	panics    atomic.Int64
 	http      *http.Server
 	sessions  *boshSessions
+	sidPrefix string
 	open      *connections
 	reached   tally.Tally // limits
 }
@@ -118,6 +123,9 @@ func New(c Config) (*Server, error) {
 	}
 	if s.hosts, err = newHosts(c.Hosts); err != nil {
 		return nil, err
+	}
+	if c.Node != "" {
+		s.sidPrefix = c.Node + "-"
 	}
 	s.sessions = newBOSHSessions(s.limits, s.reached.Add)
 	s.open = newConnections(s.limits, s.trusted, s.reached.Add)

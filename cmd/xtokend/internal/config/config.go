@@ -30,6 +30,8 @@ type Config struct {
 	// AllowedOrigins are serialized origins (RFC 6454 §6.2) in their normal form,
 	// or "*" alone. None: pages of the same origin.
 	AllowedOrigins []string
+	// Node is the name among nodes, of small letters and digits; empty: none.
+	Node string
 	// TLS is nil if the file has no [tls]. Then every listener is xmpp:// on
 	// loopback, or http:// or http+insecure://.
 	TLS *TLS

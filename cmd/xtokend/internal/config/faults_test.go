@@ -52,6 +52,8 @@ var faultCases = []struct {
 	{"text for a list", []string{`["127.0.0.1:5322"]`, "'127.0.0.1:5322'"}, "domain[0].server.addresses", "must be a list of texts in quotes", ""},
 	{"numbers in a list", []string{`["127.0.0.1:5322"]`, "[5322]"}, "domain[0].server.addresses", "must be a list of texts in quotes", ""},
 
+	{"name of a node with a hyphen", []string{`listen =`, "node = 'n-1'\nlisten ="}, "node", "small letters and digits", "n1"},
+	{"long name of a node", []string{`listen =`, "node = '123456789012345678901234567890123'\nlisten ="}, "node", "small letters and digits", "n1"},
 	{"no listener", []string{`["xmpp://127.0.0.1:5222"]`, `[]`}, "listen", "is empty", "xmpp://"},
 	{"listener without a scheme", []string{`xmpp://127.0.0.1:5222`, `127.0.0.1:5222`}, "listen[0]", "is not an address to listen on", "xmpp://"},
 	{"listener with an unknown scheme", []string{`xmpp://`, `ftp://`}, "listen[0]", `"ftp" is not a scheme`, "xmpp://"},

@@ -63,6 +63,7 @@ func newLoader(path string, o Options) *loader {
 func (l *loader) build(cfg *Config, raw *rawFile) {
 	cfg.TrustedProxies = l.trustedProxies(raw.TrustedProxies)
 	cfg.AllowedOrigins = l.allowedOrigins(raw.AllowedOrigins)
+	cfg.Node = l.node(raw.Node)
 	cfg.Listeners = l.listeners(raw, cfg.TrustedProxies)
 	cfg.TLS = l.certificate(raw.TLS)
 	cfg.Domains = l.domains(raw.Domain)

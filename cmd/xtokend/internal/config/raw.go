@@ -9,6 +9,7 @@ type rawFile struct {
 	Listen         value[[]string] `toml:"listen"`
 	TrustedProxies value[[]string] `toml:"trusted_proxies"`
 	AllowedOrigins value[[]string] `toml:"allowed_origins"`
+	Node           value[string]   `toml:"node"`
 	TLS            *rawTLS         `toml:"tls"`
 	Domain         []rawDomain     `toml:"domain"`
 	Replay         rawReplay       `toml:"replay"`

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +34,17 @@ func (l *loader) trustedProxies(v value[[]string]) []netip.Prefix {
 		proxies = append(proxies, prefix)
 	}
 	return proxies
+}
+
+var nodeName = regexp.MustCompile(`^[a-z0-9]{0,32}$`)
+
+// node reads node. Proxies compare it with what stands before the hyphen of a sid.
+func (l *loader) node(v value[string]) string {
+	name := get(l, "node", v, "")
+	if !nodeName.MatchString(name) {
+		l.fault("node", `write "n1", say`, "%q is not up to 32 small letters and digits", name)
+	}
+	return name
 }
 
 // parsePrefix takes a single address as the prefix of all its bits.
