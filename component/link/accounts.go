@@ -29,8 +29,8 @@ var _ server.Accounts = (*Link)(nil)
 // error is [server.ErrAccountExists] if there is one, and [ErrDown] if the
 // server cannot be asked.
 func (l *Link) Add(ctx context.Context, user jid.JID, password string) error {
-	_, err := l.run(ctx, "add-user", field{"accountjid", []string{user.String()}},
-		field{"password", []string{password}}, field{"password-verify", []string{password}})
+	_, err := l.run(ctx, "add-user", value("accountjid", user.String()),
+		value("password", password), value("password-verify", password))
 	return err
 }
 
@@ -38,7 +38,7 @@ func (l *Link) Add(ctx context.Context, user jid.JID, password string) error {
 // Prosody then ends the user's sessions. The error is [ErrNoAccount] if there
 // is no such account, and [ErrDown] if the server cannot be asked.
 func (l *Link) SetPassword(ctx context.Context, user jid.JID, password string) error {
-	_, err := l.run(ctx, "change-user-password", field{"accountjid", []string{user.String()}}, field{"password", []string{password}})
+	_, err := l.run(ctx, "change-user-password", value("accountjid", user.String()), value("password", password))
 	return err
 }
 
@@ -46,7 +46,7 @@ func (l *Link) SetPassword(ctx context.Context, user jid.JID, password string) e
 // error is [ErrNoAccount] if there is no such account, and [ErrDown] if the
 // server cannot be asked.
 func (l *Link) Remove(ctx context.Context, user jid.JID) error {
-	_, err := l.run(ctx, "delete-user", field{"accountjids", []string{user.String()}})
+	_, err := l.run(ctx, "delete-user", value("accountjids", user.String()))
 	return err
 }
 
@@ -78,6 +78,9 @@ func (l *Link) List(ctx context.Context) ([]jid.JID, error) {
 	return users, nil
 }
 
+// value is a field that is filled in.
+func value(name, text string) field { return field{Var: name, Values: []string{text}} }
+
 // run executes a command of XEP-0133 in one stage: its form is submitted with
 // the first request. The answer is that of a command which has succeeded.
 func (l *Link) run(ctx context.Context, name string, fields ...field) (*command, error) {
@@ -87,8 +90,7 @@ func (l *Link) run(ctx context.Context, name string, fields ...field) (*command,
 	}
 	c := command{Node: nsAdmin + "#" + name}
 	if len(fields) > 0 {
-		formType := field{"FORM_TYPE", []string{nsAdmin}}
-		c.Form = &form{Type: "submit", Fields: append([]field{formType}, fields...)}
+		c.Form = &form{Type: "submit", Fields: append([]field{value("FORM_TYPE", nsAdmin)}, fields...)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

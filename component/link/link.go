@@ -53,6 +53,20 @@ type Config struct {
 	// written.
 	Log *slog.Logger
 
+	// Admins may use the component's ad-hoc commands (XEP-0050): bare JIDs. Others
+	// are told that they may not.
+	Admins []jid.JID
+
+	// Operations are what those commands do. They may be nil without Admins.
+	Operations Operations
+
+	// Version is what the component says of its software (XEP-0092).
+	Version string
+
+	// Now tells the time to the bounds on what others ask the component. Nil:
+	// time.Now.
+	Now func() time.Time
+
 	// After waits between attempts to connect. Nil: time.After.
 	After func(time.Duration) <-chan time.Time
 }
@@ -63,6 +77,7 @@ type Link struct {
 	name    jid.JID
 	secret  []byte
 	domain  jid.JID
+	face    *face
 	tls     *tls.Config
 	log     *slog.Logger
 	after   func(time.Duration) <-chan time.Time
@@ -107,6 +122,15 @@ func New(c Config) (*Link, error) {
 	if l.after == nil {
 		l.after = time.After
 	}
+	if len(c.Admins) > 0 && c.Operations == nil {
+		return nil, errors.New("link: admins without operations")
+	}
+	for _, a := range c.Admins {
+		if a.Localpart() == "" || a.Resourcepart() != "" {
+			return nil, fmt.Errorf("link: admin %q: give a user's bare JID", a)
+		}
+	}
+	l.face = newFace(c, l)
 	return l, nil
 }
 

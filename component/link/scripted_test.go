@@ -171,29 +171,6 @@ func TestForgedAnswers(t *testing.T) {
 	l.stop()
 }
 
-func TestRequestsOfOthersAreRefused(t *testing.T) {
-	refused := make(chan string, 2)
-	address := peertest.Serve(t, func(p *peertest.Peer) {
-		accept(p)
-		p.Send(" \n<message from='a@example.org/x' to='xtoken.example.org'><body>hi</body></message><presence from='a@example.org/x'/>")
-		answer(p, "get", " from='a@example.org/x'", "q1", "<ping xmlns='urn:xmpp:ping'/>")
-		refused <- p.Expect(`<iq [^>]*id="q1"[^>]*>.*?</iq>`)
-		answer(p, "set", " from='a@example.org/x'", "q2", "<command xmlns='http://jabber.org/protocol/commands' node='x'/>")
-		refused <- p.Expect(`<iq [^>]*id="q2"[^>]*>.*?</iq>`)
-		p.Rest()
-	})
-	l := run(t, address, "s", nil)
-	for range 2 {
-		got := <-refused
-		for _, want := range []string{`type="error"`, `to="a@example.org/x"`, `from="xtoken.example.org"`, "<service-unavailable ", "urn:ietf:params:xml:ns:xmpp-stanzas", `type="cancel"`} {
-			if !strings.Contains(got, want) {
-				t.Errorf("%s lacks %s", got, want)
-			}
-		}
-	}
-	l.stop()
-}
-
 func TestBreakFailsWhatWaits(t *testing.T) {
 	address := peertest.Serve(t, func(p *peertest.Peer) {
 		accept(p)

@@ -15,6 +15,7 @@ import (
 	"mellium.im/xmlstream"
 	"mellium.im/xmpp"
 	"mellium.im/xmpp/component"
+	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 	"mellium.im/xmpp/stream"
 )
@@ -26,12 +27,16 @@ const writeTimeout = 10 * time.Second
 // session is one connection of the link, from handshake to end.
 type session struct {
 	domain string
+	face   *face
+	ctx    context.Context // ends with the session
 	conn   net.Conn
 	read   *limited // conn; its err belongs to the reader, while there is one
 	xmpp   *xmpp.Session
 	out    chan any      // stanzas to write
 	wrote  chan struct{} // closed when nothing takes from out any more
 	done   chan struct{} // closed when the session has ended
+
+	commands sync.WaitGroup // those that run for admins
 
 	mu      sync.Mutex
 	pending map[string]chan<- iq // by id; each has room for one answer
@@ -44,6 +49,8 @@ func (l *Link) serve(ctx context.Context) (wasUp bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	var cancel context.CancelFunc
+	s.ctx, cancel = context.WithCancel(ctx)
 	go s.write()
 	// What panics here ends this connection, not the program.
 	defer func() {
@@ -53,7 +60,9 @@ func (l *Link) serve(ctx context.Context) (wasUp bool, err error) {
 		}
 		s.conn.Close()
 		close(s.done)
+		cancel()
 		<-s.wrote
+		s.commands.Wait()
 	}()
 	// Serve reads; the end of ctx ends that, and leaves a moment for the
 	// stream's closing tag.
@@ -96,7 +105,7 @@ func (l *Link) connect(ctx context.Context) (*session, error) {
 		return nil, l.explain(err, read.err)
 	}
 	return &session{
-		domain: l.domain.String(), conn: conn, read: read, xmpp: x,
+		domain: l.domain.String(), face: l.face, conn: conn, read: read, xmpp: x,
 		out: make(chan any), wrote: make(chan struct{}), done: make(chan struct{}), pending: make(map[string]chan<- iq),
 	}, nil
 }
@@ -185,10 +194,15 @@ func (s *session) request(ctx context.Context, from string, c command) (iq, erro
 	}
 }
 
+// reply sends an answer. It fails only where the session ends, which Serve sees.
+func (s *session) reply(answer iq) { _ = s.send(context.Background(), answer) }
+
 // HandleXMPP implements xmpp.Handler: it takes one stanza from the server.
 func (s *session) HandleXMPP(t xmlstream.TokenReadEncoder, start *xml.StartElement) error {
 	if start.Name.Local != "iq" {
-		return nil // neither messages nor presence concern a component that keeps accounts
+		// Neither messages nor presence concern a component that keeps accounts. A
+		// request to subscribe stays without an answer.
+		return nil
 	}
 	attr := func(name string) string {
 		for _, a := range start.Attr {
@@ -203,11 +217,15 @@ func (s *session) HandleXMPP(t xmlstream.TokenReadEncoder, start *xml.StartEleme
 	case stanza.ResultIQ, stanza.ErrorIQ:
 		return s.answered(t, start, id, from)
 	case stanza.GetIQ, stanza.SetIQ:
-		refusal := iq{ID: id, From: attr("to"), To: from, Type: stanza.ErrorIQ,
-			Error: &iqError{Type: stanza.Cancel, Condition: conditions{{XMLName: xml.Name{Space: nsStanzas, Local: string(stanza.ServiceUnavailable)}}}}}
-		if from != "" {
-			_ = s.send(context.Background(), refusal) // fails only where the session ends, which Serve sees
+		asker, err := jid.Parse(from)
+		if err != nil {
+			return nil // there is nobody to be answered
 		}
+		to, err := jid.Parse(attr("to"))
+		if err != nil {
+			return nil
+		}
+		return s.asked(t, start, question{id: id, from: asker, to: to, set: attr("type") == string(stanza.SetIQ)})
 	}
 	return nil
 }

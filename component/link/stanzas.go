@@ -4,12 +4,13 @@ import (
 	"crypto/rand"
 	"encoding/xml"
 
+	"mellium.im/xmpp/commands"
 	"mellium.im/xmpp/stanza"
 )
 
 const nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
-// iq is an IQ as far as account commands need it (RFC 6120 §8.2.3).
+// iq is an IQ as far as the component needs it (RFC 6120 §8.2.3).
 type iq struct {
 	XMLName xml.Name      `xml:"iq"`
 	ID      string        `xml:"id,attr"`
@@ -18,15 +19,25 @@ type iq struct {
 	Type    stanza.IQType `xml:"type,attr"`
 	Command *command
 	Error   *iqError
+	Payload any // of an answer of ours: what says its own name
 }
 
 // command is an ad-hoc command or its answer (XEP-0050 §4.2).
 type command struct {
-	XMLName xml.Name `xml:"http://jabber.org/protocol/commands command"`
-	Node    string   `xml:"node,attr"`
-	Status  string   `xml:"status,attr,omitempty"`
-	Form    *form
-	Notes   []note `xml:"http://jabber.org/protocol/commands note"`
+	XMLName   xml.Name `xml:"http://jabber.org/protocol/commands command"`
+	Node      string   `xml:"node,attr"`
+	SessionID string   `xml:"sessionid,attr,omitempty"`
+	Status    string   `xml:"status,attr,omitempty"`
+	Actions   *actions
+	Form      *form
+	Notes     []note `xml:"http://jabber.org/protocol/commands note"`
+}
+
+// actions are those with which a command can go on, beside cancel (XEP-0050 §3.4).
+type actions struct {
+	XMLName  xml.Name  `xml:"http://jabber.org/protocol/commands actions"`
+	Execute  string    `xml:"execute,attr"` // which of them is meant by execute
+	Complete *struct{} `xml:"http://jabber.org/protocol/commands complete"`
 }
 
 type note struct {
@@ -36,14 +47,19 @@ type note struct {
 
 // form is a data form (XEP-0004).
 type form struct {
-	XMLName xml.Name `xml:"jabber:x:data x"`
-	Type    string   `xml:"type,attr"`
-	Fields  []field  `xml:"jabber:x:data field"`
+	XMLName      xml.Name `xml:"jabber:x:data x"`
+	Type         string   `xml:"type,attr"`
+	Title        string   `xml:"jabber:x:data title,omitempty"`
+	Instructions string   `xml:"jabber:x:data instructions,omitempty"`
+	Fields       []field  `xml:"jabber:x:data field"`
 }
 
 type field struct {
-	Var    string   `xml:"var,attr"`
-	Values []string `xml:"jabber:x:data value"`
+	Var      string    `xml:"var,attr"`
+	Type     string    `xml:"type,attr,omitempty"`
+	Label    string    `xml:"label,attr,omitempty"`
+	Required *struct{} `xml:"jabber:x:data required"`
+	Values   []string  `xml:"jabber:x:data value"`
 }
 
 // iqError is a stanza error (RFC 6120 §8.3).
@@ -75,6 +91,37 @@ func (e *iqError) text() string {
 		}
 	}
 	return ""
+}
+
+// refusal is an error with a text, which may be empty.
+func refusal(kind stanza.ErrorType, c stanza.Condition, text string) *iqError {
+	e := &iqError{Type: kind}
+	e.add(nsStanzas, string(c), "")
+	if text != "" {
+		e.add(nsStanzas, "text", text)
+	}
+	return e
+}
+
+func (e *iqError) add(space, local, text string) {
+	e.Condition = append(e.Condition, conditions{{xml.Name{Space: space, Local: local}, text}}...)
+}
+
+func unavailable() *iqError { return refusal(stanza.Cancel, stanza.ServiceUnavailable, "") }
+
+func forbidden() *iqError {
+	return refusal(stanza.Auth, stanza.Forbidden, "for administrators only")
+}
+
+// badRequest has a condition of XEP-0050 §4.4 beside its own.
+func badRequest(condition, text string) *iqError {
+	return commandError(stanza.Modify, stanza.BadRequest, condition, text)
+}
+
+func commandError(kind stanza.ErrorType, c stanza.Condition, condition, text string) *iqError {
+	e := refusal(kind, c, text)
+	e.add(commands.NS, condition, "")
+	return e
 }
 
 // newID returns an id of 130 random bits.

@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"component":              {"auth", "sasl", "component/upstream", "internal/element", "internal/longestqueue", "internal/proxyheader", "internal/tally", "internal/xmlsplit"},
 	"component/upstream":     {"sasl"},
 	"component/server":       {"sasl", "component/upstream", "internal/element", "internal/xmlsplit"},
-	"component/link":         {"component/server", "internal/xmlsplit"},
+	"component/link":         {"component/host/disco", "component/server", "internal/xmlsplit"},
 	"component/host":         {"component/host/...", "component/upstream", "internal/element", "internal/xmlsplit", "sasl"},
 	"component/host/disco":   {"component/host/form"},
 	"component/host/form":    {"internal/element"},
