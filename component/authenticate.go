@@ -127,7 +127,10 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 		return asFailure(err)
 	}
 	s.mechanism = mechanism
+	// Whoever has shown a good token does not make room for others.
+	s.front.streams.keep(s)
 	if failure := s.openUpstream(ctx); failure != nil {
+		s.front.streams.wait(s)
 		return failure
 	}
 	s.logAccepted(outcome)

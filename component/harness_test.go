@@ -99,7 +99,7 @@ func (sc *scene) start(t *testing.T) *scene {
 	}
 	sc.tcp = sc.listen(t, address, sc.front.Serve)
 	sc.tls = sc.listen(t, "127.0.0.1:0", sc.front.ServeTLS)
-	sc.web, err = web.New(web.Config{Front: sc.front})
+	sc.web, err = web.New(web.Config{Front: sc.front, Limits: web.Limits{ElementBytes: sc.config.Limits.ElementBytes}})
 	must(t, err)
 	sc.http = sc.listen(t, address, sc.web.Serve)
 	t.Cleanup(func() { sc.shutdown(t) })

@@ -109,6 +109,22 @@ func (r *registry) refuse(limit string) admission {
 	return refused
 }
 
+// keep says that s does not make room for others, until wait is called.
+func (r *registry) keep(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settle(s)
+}
+
+// wait puts s back among those that may be displaced, as the youngest.
+func (r *registry) wait(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.counted && s.waiting == nil {
+		s.waiting = r.unauthenticated.Push(r.prefix(s.address), s)
+	}
+}
+
 // authenticated says that s is no longer among those that may be displaced, and
 // who its user is. A session that has been displaced stays out.
 func (r *registry) authenticated(s *session) {
