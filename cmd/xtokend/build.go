@@ -11,6 +11,7 @@ import (
 
 	"xtokend/auth/replay"
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/metrics"
 	"xtokend/component"
 	"xtokend/component/host"
 	"xtokend/component/link"
@@ -25,6 +26,10 @@ type parts struct {
 	store replay.Store
 	links []*link.Link
 	hosts []*host.Host
+
+	metrics     *metrics.Metrics
+	certificate *certificate // nil without TLS
+	cfg         *config.Config
 }
 
 // close ends what the sessions use. It is called when they have ended.
@@ -48,20 +53,22 @@ func (p *parts) awaitLinks(ctx context.Context) {
 
 // build makes the parts that the settings ask for. Nothing runs yet.
 func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{}
+	p := &parts{cfg: cfg, metrics: metrics.New(version(), commit(), time.Now)}
 	if p.store, err = openStore(cfg.Replay, log); err != nil {
 		return nil, err
 	}
+	p.store = p.metrics.Store(p.store)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
 		}
 	}()
-	front := component.Config{Limits: frontLimits(cfg.Limits), TrustedProxies: cfg.TrustedProxies, Logger: log}
+	front := component.Config{Limits: frontLimits(cfg.Limits), TrustedProxies: cfg.TrustedProxies, Logger: log, Observe: p.metrics.Attempt}
 	if cfg.TLS != nil {
+		p.certificate = newCertificate(cfg.TLS, log, time.Now)
 		front.TLS = &tls.Config{
 			MinVersion:     tls.VersionTLS12,
-			GetCertificate: newCertificate(cfg.TLS, log, time.Now).get,
+			GetCertificate: p.certificate.get,
 		}
 	}
 	for i := range cfg.Domains {
@@ -69,6 +76,7 @@ func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 		if err != nil {
 			return nil, err
 		}
+		d.Upstream = p.metrics.Upstream(d.Name, d.Upstream)
 		front.Domains = append(front.Domains, d)
 	}
 	if p.front, err = component.New(front); err != nil {

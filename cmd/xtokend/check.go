@@ -28,6 +28,7 @@ func (c *checkCommand) Run(p *process) error {
 	for _, l := range cfg.Listeners {
 		fmt.Fprintf(p.stdout, "listen: %s\n", l)
 	}
+	p.describeOperations(&cfg)
 	if slices.ContainsFunc(cfg.Listeners, config.Listener.IsWeb) {
 		p.describeWeb(&cfg)
 	}
@@ -76,8 +77,21 @@ func (p *process) checkFolders(cfg *config.Config) {
 			check(fmt.Sprintf("domain[%d].host.path", i), d.Host.Path)
 		}
 	}
+	if cfg.Admin != "" {
+		check("admin", cfg.Admin)
+	}
 	if cfg.Replay.Store == config.ReplayFile {
 		check("replay.path", cfg.Replay.Path)
+	}
+}
+
+// describeOperations prints where the daemon can be watched and told what to do.
+func (p *process) describeOperations(cfg *config.Config) {
+	if cfg.Admin != "" {
+		fmt.Fprintf(p.stdout, "admin: %s\n", cfg.Admin)
+	}
+	if cfg.Metrics.IsValid() {
+		fmt.Fprintf(p.stdout, "metrics: %s\n", cfg.Metrics)
 	}
 }
 

@@ -31,6 +31,10 @@ type commands struct {
 	Token    tokenCommand    `cmd:"" help:"Print a token for JID."`
 	Explain  explainCommand  `cmd:"" help:"Say why a token is accepted or refused."`
 	Accounts accountsCommand `cmd:"" help:"Make, remove or list accounts on the server."`
+	Status   statusCommand   `cmd:"" help:"Say how the running daemon is."`
+	Sessions sessionsCommand `cmd:"" help:"List who is logged in."`
+	Revoke   revokeCommand   `cmd:"" help:"End a user's sessions and refuse the tokens that the user has got before now."`
+	Drain    drainCommand    `cmd:"" help:"Have the running daemon let nobody new in, and leave all sessions alone."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

@@ -66,11 +66,27 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 	if err != nil {
 		return err
 	}
+	ops, err := openOperations(ctx, parts, cfg, log)
+	if err != nil {
+		for _, l := range opened {
+			l.Close()
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, ops.close()) }()
+	ops.begin()
 	listeners := make([]listener, len(opened))
 	for i, l := range opened {
 		listeners[i] = listener{l, cfg.Listeners[i].Scheme, parts.acceptor(cfg.Listeners[i])}
 	}
-	return parts.run(ctx, listeners, log, func() { log.Info("ready") }, stopping)
+	ready := func() {
+		ops.served()
+		log.Info("ready")
+	}
+	return parts.run(ctx, listeners, log, ready, func() {
+		ops.stop()
+		stopping()
+	})
 }
 
 // listener is open, and serve is what its connections are for.

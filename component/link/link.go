@@ -179,6 +179,9 @@ func (l *Link) Up() bool {
 	return s != nil
 }
 
+// Domain is the one whose accounts are kept.
+func (l *Link) Domain() string { return l.domain.String() }
+
 // Wait returns nil once the link is connected, or an error that says why it is
 // not when ctx ends.
 func (l *Link) Wait(ctx context.Context) error {

@@ -24,6 +24,11 @@ type Config struct {
 	Path string
 	// Listeners are one or more, no two of one address.
 	Listeners []Listener
+	// Admin is the path of the Unix socket for the commands that talk to the
+	// running daemon; "": none.
+	Admin string
+	// Metrics is where metrics and health are read; the zero AddrPort: nowhere.
+	Metrics netip.AddrPort
 	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto are
 	// believed.
 	TrustedProxies []netip.Prefix

@@ -211,8 +211,6 @@ func TestNotYet(t *testing.T) {
 		edit []string
 		key  string
 	}{
-		"admin":                        {[]string{`listen`, "admin = 'unix:/run/a'\nlisten"}, "admin"},
-		"metrics":                      {[]string{`listen`, "metrics = '127.0.0.1:5290'\nlisten"}, "metrics"},
 		"admins":                       {[]string{`name =`, "admins = []\nname ="}, "domain[0].admins"},
 		"account_secret_previous_file": {[]string{`addresses`, "account_secret_previous_file = 'x'\naddresses"}, "domain[0].server.account_secret_previous_file"},
 	} {

@@ -65,6 +65,8 @@ func (l *loader) build(cfg *Config, raw *rawFile) {
 	cfg.AllowedOrigins = l.allowedOrigins(raw.AllowedOrigins)
 	cfg.Node = l.node(raw.Node)
 	cfg.Listeners = l.listeners(raw, cfg.TrustedProxies)
+	cfg.Admin = l.admin(raw.Admin)
+	cfg.Metrics = l.metrics(raw.Metrics, cfg.Listeners)
 	cfg.TLS = l.certificate(raw.TLS)
 	cfg.Domains = l.domains(raw.Domain)
 	cfg.Replay = l.replay(raw.Replay)

@@ -7,6 +7,8 @@ import "time"
 
 type rawFile struct {
 	Listen         value[[]string] `toml:"listen"`
+	Admin          value[string]   `toml:"admin"`
+	Metrics        value[string]   `toml:"metrics"`
 	TrustedProxies value[[]string] `toml:"trusted_proxies"`
 	AllowedOrigins value[[]string] `toml:"allowed_origins"`
 	Node           value[string]   `toml:"node"`

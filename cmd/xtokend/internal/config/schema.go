@@ -46,9 +46,6 @@ func makeSchema(s map[string]kind, place string, t reflect.Type) map[string]kind
 // keys by their path without indexes, or one value of a key. They are refused,
 // not ignored, each with what the part is.
 var later = map[string]string{
-	"admin":   "the admin socket",
-	"metrics": "the metrics listener",
-
 	"domain.admins": "ad-hoc commands for administrators",
 
 	"domain.server.account_secret_previous":      "changing the account secret",

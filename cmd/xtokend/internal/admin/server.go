@@ -1,0 +1,101 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+const (
+	connections = 16
+	headerBytes = 4096
+	// bodyBytes is enough for an address: none is longer than 3071 bytes (RFC 7622
+	// §3.1), which JSON may write as six times as many.
+	bodyBytes   = 20000
+	readTimeout = 5 * time.Second
+	// writeTimeout includes the wait for the replay store.
+	writeTimeout = 30 * time.Second
+	idleTimeout  = 10 * time.Second
+)
+
+// Server answers the commands. Connections, requests and answers are bounded in
+// number, size and time.
+type Server struct {
+	daemon Daemon
+	log    *slog.Logger
+	http   *http.Server
+}
+
+// NewServer returns a server that serves nothing yet. The log gets what people
+// have the daemon do.
+func NewServer(d Daemon, log *slog.Logger) *Server {
+	s := &Server{daemon: d, log: log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { reply(w, http.StatusOK, d.Status(r.Context())) })
+	mux.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, d.Sessions()) })
+	mux.HandleFunc("POST /revoke", s.revoke)
+	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
+		done := d.Drain()
+		if !done.Already {
+			log.Info("draining: nobody new is let in", "left", done.Left)
+		}
+		reply(w, http.StatusOK, done)
+	})
+	s.http = &http.Server{
+		Handler:                      http.MaxBytesHandler(mux, bodyBytes),
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               headerBytes,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// Serve blocks until the listener fails or Close is called, and then returns
+// http.ErrServerClosed. The listener is closed.
+func (s *Server) Serve(l net.Listener) error {
+	return s.http.Serve(netutil.LimitListener(l, connections))
+}
+
+// Close closes the listeners and all connections.
+func (s *Server) Close() error { return s.http.Close() }
+
+// revocation is the body of a request to revoke.
+type revocation struct {
+	User string `json:"user"`
+}
+
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
+	var asked revocation
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		reply(w, http.StatusBadRequest, &Error{Text: "the request cannot be read", Usage: true})
+		return
+	}
+	done, err := s.daemon.Revoke(r.Context(), asked.User)
+	if err == nil {
+		s.log.Info("revoked", "user", done.User, "sessions_ended", done.Ended)
+		reply(w, http.StatusOK, done)
+		return
+	}
+	var refusal *Error
+	if !errors.As(err, &refusal) {
+		refusal = &Error{Text: err.Error()}
+	}
+	if !refusal.Usage {
+		s.log.Warn("revoking failed", "user", done.User, "sessions_ended", done.Ended, "error", refusal.Text)
+	}
+	reply(w, http.StatusConflict, refusal)
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v) // who has gone needs no answer
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"xtokend/cmd/xtokend/internal/admin"
+	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/metrics"
+)
+
+// operations are what can be seen and done from outside while the daemon runs.
+type operations struct {
+	parts   *parts
+	log     *slog.Logger
+	started time.Time
+
+	serving, stopping atomic.Bool
+
+	metrics *metrics.Server
+	admin   *admin.Server
+	opened  []net.Listener // of metrics and admin, in this order; nil where the settings want none
+	running sync.WaitGroup
+}
+
+// openOperations opens what the settings want, or nothing. It answers nobody yet.
+func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog.Logger) (*operations, error) {
+	o := &operations{parts: p, log: log, started: time.Now(), opened: make([]net.Listener, 2)}
+	p.watch()
+	o.metrics = metrics.NewServer(p.metrics, metrics.Health{Alive: func() { p.front.Stats() }, NotReady: o.notReady}, log)
+	o.admin = admin.NewServer(o, log)
+	var failed error
+	if cfg.Metrics.IsValid() {
+		l, err := net.Listen("tcp", cfg.Metrics.String())
+		if err != nil {
+			return nil, metricsError(cfg.Metrics, err)
+		}
+		o.opened[0] = l
+	}
+	if cfg.Admin != "" {
+		if o.opened[1], failed = admin.Listen(ctx, cfg.Admin); failed != nil {
+			o.opened[1] = nil
+			o.close()
+			return nil, adminError(cfg.Admin, failed)
+		}
+	}
+	return o, nil
+}
+
+// begin begins to answer. Nobody is told that clients are served before served is
+// called.
+func (o *operations) begin() {
+	for i, serve := range []func(net.Listener) error{o.metrics.Serve, o.admin.Serve} {
+		l := o.opened[i]
+		if l == nil {
+			continue
+		}
+		o.log.Info("listening", "address", l.Addr().String(), "scheme", []string{"metrics", "admin"}[i])
+		o.running.Go(func() {
+			if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
+				o.log.Error("a listener failed; clients are served all the same", "address", l.Addr().String(), "error", err)
+			}
+		})
+	}
+}
+
+// served says that clients are served from now on, and stop that they are no more.
+func (o *operations) served() { o.serving.Store(true) }
+func (o *operations) stop()   { o.stopping.Store(true) }
+
+// close answers nobody any more.
+func (o *operations) close() error {
+	err := errors.Join(o.metrics.Close(), o.admin.Close())
+	for _, l := range o.opened {
+		if l != nil {
+			l.Close() // if it was not served; else it is closed
+		}
+	}
+	o.running.Wait()
+	return err
+}
+
+// notReady says what keeps clients from being served, as far as that is known.
+func (o *operations) notReady(context.Context) (missing []string) {
+	if !o.serving.Load() {
+		missing = append(missing, "starting: clients are not served yet")
+	}
+	if o.stopping.Load() {
+		missing = append(missing, "stopping")
+	}
+	if o.parts.front.Draining() {
+		missing = append(missing, "draining: nobody new is let in")
+	}
+	if o.parts.metrics.StoreState() == metrics.Down {
+		missing = append(missing, "the replay store does not answer")
+	}
+	// One domain of several must not take the others' clients away.
+	var down []string
+	domains := o.parts.domains()
+	for _, name := range domains {
+		if o.parts.metrics.UpstreamState(name) == metrics.Down {
+			down = append(down, "the server of "+name+" does not answer")
+		}
+	}
+	if len(down) == len(domains) {
+		missing = append(missing, down...)
+	}
+	return missing
+}
+
+func metricsError(address netip.AddrPort, err error) error {
+	f := &failure{status: exitFailure, text: fmt.Sprintf("metrics: cannot listen on %s: %v", address, errors.Unwrap(err))}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		f.hint = "another program has this port"
+	}
+	return f
+}
+
+func adminError(path string, err error) error {
+	f := &failure{status: exitFailure, text: fmt.Sprintf("admin: cannot make the socket %s: %v", path, err)}
+	switch {
+	case errors.Is(err, admin.ErrRunning):
+		f.hint = "an xtokend runs with this socket: stop it first, or give this one another"
+	case errors.Is(err, admin.ErrNotSocket):
+		f.hint = "remove it, or choose another path"
+	case errors.Is(err, fs.ErrNotExist):
+		f.hint = "make the folder " + filepath.Dir(path) + " for the user that xtokend runs as; with systemd it is RuntimeDirectory=xtokend"
+	case errors.Is(err, fs.ErrPermission):
+		f.hint = "the user that xtokend runs as must be able to write to the folder " + filepath.Dir(path)
+	}
+	return f
+}
