@@ -43,9 +43,8 @@ type answer struct {
 }
 
 func dialBOSH(t *testing.T, address string) *boshClient {
-	transport := &http.Transport{}
 	c := &boshClient{url: "http://" + address + "/http-bind", rid: 4711, next: 4711,
-		http:    &http.Client{Transport: transport, Timeout: patience},
+		http:    &http.Client{Transport: &http.Transport{}, Timeout: patience},
 		answers: make(chan answer, 64), held: make(map[int]answer)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	t.Cleanup(func() {
@@ -58,7 +57,6 @@ func dialBOSH(t *testing.T, address string) *boshClient {
 			}
 		}
 		c.Close()
-		transport.CloseIdleConnections()
 	})
 	return c
 }
@@ -201,6 +199,7 @@ func (c *boshClient) take(a answer) error {
 // requests that are open are broken off.
 func (c *boshClient) Close() error {
 	c.cancel()
+	c.http.CloseIdleConnections()
 	return nil
 }
 

@@ -40,8 +40,10 @@ func newRegistry(l Limits, reached func(string)) *registry {
 
 // add admits s or not. At the cap on unauthenticated streams the oldest of the
 // address that has most of them ends: a flood of silent connections displaces
-// itself, and shuts out others only if it comes from as many addresses as there
-// are places.
+// itself. It shuts out others only if it comes from as many addresses as there are
+// places, and fills all of them anew in the time of a login: of addresses that hold
+// as many, the oldest goes. (Whoever has sent more is not preferred: a flood of
+// clients that send a header would then displace those that are about to.)
 //
 // A connection of a trusted proxy is provisional: s.address is the proxy's until
 // identify says whose it is.

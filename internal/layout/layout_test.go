@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"component/web":          {"component", "internal/bosh", "internal/element", "internal/framing", "internal/longestqueue", "internal/proxyheader", "internal/tally", "internal/xmlsplit"},
 	"cmd/xtokend":            {"auth/...", "sasl", "component/...", "cmd/xtokend/..."},
 	"internal/element":       {"internal/xmlsplit"},
+	"internal/flood":         {"internal/transcript"},
 	"internal/framing":       {"internal/element"},
 	"internal/fronttest":     {"internal/xmlsplit"},
 	"internal/installation":  {"internal/stockserver", "internal/testcert"},
