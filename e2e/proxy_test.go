@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -234,11 +235,22 @@ func startHAProxy(t *testing.T, s *site, dir, text string) string {
 // STARTTLS.
 func runHAProxy(t *testing.T, s *site, dir, text string) (addresses [3]string) {
 	t.Helper()
+	text = settle(t, text, "127.0.0.1:5280", s.HTTP, "127.0.0.1:5230", s.StartTLS)
+	return [3]string(runHAProxyOn(t, s, dir, text, ":::443 v4v6", ":::5223 v4v6", ":::5222 v4v6"))
+}
+
+// runHAProxyOn returns where it listens in place of each of these.
+func runHAProxyOn(t *testing.T, s *site, dir, text string, places ...string) (addresses []string) {
+	t.Helper()
+	host, _, err := net.SplitHostPort(s.HTTP) // for which there is a certificate
+	if err != nil {
+		t.Fatal(err)
+	}
 	// HAProxy is given sockets that listen already, as it says nothing when its
 	// own do.
 	var sockets []*os.File
-	for i := range addresses {
-		listener, err := net.Listen("tcp", net.JoinHostPort(loopbackHost().String(), "0"))
+	for i, place := range places {
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,8 +260,9 @@ func runHAProxy(t *testing.T, s *site, dir, text string) (addresses [3]string) {
 			t.Fatal(err)
 		}
 		defer socket.Close()
-		addresses[i] = listener.Addr().String()
+		addresses = append(addresses, listener.Addr().String())
 		sockets = append(sockets, socket)
+		text = settle(t, text, place, fmt.Sprintf("fd@%d", 3+i)) // in ExtraFiles
 	}
 	var pair []byte
 	for _, path := range []string{s.CertificateFile(), s.KeyFile()} {
@@ -260,9 +273,7 @@ func runHAProxy(t *testing.T, s *site, dir, text string) (addresses [3]string) {
 		pair = append(pair, text...)
 	}
 	settings := writeFile(t, filepath.Join(dir, "haproxy.cfg"), settle(t, text,
-		":::443 v4v6", "fd@3", ":::5223 v4v6", "fd@4", ":::5222 v4v6", "fd@5", // ExtraFiles
-		"/etc/haproxy/chat.example.org.pem", writeFile(t, filepath.Join(dir, "pair.pem"), string(pair)),
-		"127.0.0.1:5280", s.HTTP, "127.0.0.1:5230", s.StartTLS))
+		"/etc/haproxy/chat.example.org.pem", writeFile(t, filepath.Join(dir, "pair.pem"), string(pair))))
 	haproxy := exec.Command(debianProgram(t, "haproxy"), "-db", "-f", settings)
 	haproxy.ExtraFiles = sockets
 	startProcess(t, "haproxy", haproxy)
