@@ -24,12 +24,15 @@ type parts struct {
 	front *component.Front
 	web   *web.Server // nil without a listener for it
 	store replay.Store
-	links []*link.Link
-	hosts []*host.Host
+	// shared is the store itself if nodes share it, else nil.
+	shared *replay.Redis
+	links  []*link.Link
+	hosts  []*host.Host
 
 	metrics     *metrics.Metrics
 	certificate *certificate // nil without TLS
 	cfg         *config.Config
+	started     time.Time
 }
 
 // close ends what the sessions use. It is called when they have ended.
@@ -53,10 +56,11 @@ func (p *parts) awaitLinks(ctx context.Context) {
 
 // build makes the parts that the settings ask for. Nothing runs yet.
 func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{cfg: cfg, metrics: metrics.New(version(), commit(), time.Now)}
+	p := &parts{cfg: cfg, metrics: metrics.New(version(), commit(), time.Now), started: time.Now()}
 	if p.store, err = openStore(cfg.Replay, log); err != nil {
 		return nil, err
 	}
+	p.shared, _ = p.store.(*replay.Redis)
 	p.store = p.metrics.Store(p.store)
 	defer func() {
 		if err != nil {
@@ -181,7 +185,9 @@ func (p *parts) server(d *config.Domain, log *slog.Logger) (*server.Server, erro
 	c.Log = log
 	switch d.Server.Accounts {
 	case config.AccountsComponent:
-		l, err := link.New(linkConfig(d, log))
+		lc := linkConfig(d, log)
+		lc.Admins, lc.Operations = d.Admins, &linkOperations{parts: p, domain: d}
+		l, err := link.New(lc)
 		if err != nil {
 			return nil, err
 		}
@@ -220,6 +226,7 @@ func linkConfig(d *config.Domain, log *slog.Logger) link.Config {
 		Name:    d.Component.Name,
 		Secret:  []byte(d.Component.Secret.Reveal()),
 		Domain:  d.Name,
+		Version: version(),
 		Log:     log,
 	}
 	if d.Component.TLS == config.DirectTLS {

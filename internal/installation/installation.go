@@ -42,6 +42,7 @@ type Installation struct {
 	Takeover         bool     // of accounts that exist
 	Protected        []string // localparts; nil: none
 	ComponentAddress string   // host:port
+	Admins           []string // of the component link's commands; nil: none
 
 	// With the built-in host.
 	HostFile string // what it keeps; empty: all is in memory
@@ -115,6 +116,7 @@ func (i *Installation) WriteSettings() (path string, err error) {
 
 func (i *Installation) serverSettings(domain map[string]any) {
 	domain["upstream"] = "server"
+	domain["admins"] = list(i.Admins)
 	domain["server"] = map[string]any{
 		"addresses":      []string{i.Server.C2S},
 		"tls":            "none",

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"time"
 
+	"mellium.im/xmpp/jid"
+
 	"xtokend/auth"
 )
 
@@ -107,6 +109,9 @@ type Domain struct {
 	// PublicURLs are wss:// and https:// addresses of WebSocket and BOSH, for
 	// host-meta (XEP-0156). None: there is no host-meta.
 	PublicURLs []string
+	// Admins may use the ad-hoc commands of the component link: bare JIDs, also of
+	// other domains, no two the same.
+	Admins []jid.JID
 	// Keys are one or more, in the file's order: new tokens are signed with the
 	// first that has not ended. Empty unless Options.Need has Keys.
 	Keys []Key

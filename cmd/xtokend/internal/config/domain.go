@@ -73,7 +73,11 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 		l.warn(key+".fold_case", "", "is safe only where the site forbids user ids that differ in case alone")
 	}
 	d.PublicURLs = l.publicURLs(key+".public_urls", raw.PublicURLs)
+	d.Admins = l.admins(key+".admins", raw.Admins)
 	l.upstream(key, &d, raw)
+	if len(d.Admins) > 0 && (d.Component == nil || d.Server.Accounts != AccountsComponent) {
+		l.warn(key+".admins", "leave it out, or add [domain.component] with accounts = \"component\"", "has no effect: there is no component link for their commands")
+	}
 	return d
 }
 

@@ -211,7 +211,6 @@ func TestNotYet(t *testing.T) {
 		edit []string
 		key  string
 	}{
-		"admins":                       {[]string{`name =`, "admins = []\nname ="}, "domain[0].admins"},
 		"account_secret_previous_file": {[]string{`addresses`, "account_secret_previous_file = 'x'\naddresses"}, "domain[0].server.account_secret_previous_file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,7 @@ type rawDomain struct {
 	IssuerTimezone value[string]   `toml:"issuer_timezone"`
 	Upstream       value[string]   `toml:"upstream"`
 	PublicURLs     value[[]string] `toml:"public_urls"`
+	Admins         value[[]string] `toml:"admins"`
 	Key            []rawKey        `toml:"key"`
 	Server         *rawServer      `toml:"server"`
 	Component      *rawComponent   `toml:"component"`

@@ -46,8 +46,6 @@ func makeSchema(s map[string]kind, place string, t reflect.Type) map[string]kind
 // keys by their path without indexes, or one value of a key. They are refused,
 // not ignored, each with what the part is.
 var later = map[string]string{
-	"domain.admins": "ad-hoc commands for administrators",
-
 	"domain.server.account_secret_previous":      "changing the account secret",
 	"domain.server.account_secret_previous_file": "changing the account secret",
 }
