@@ -35,11 +35,10 @@ func openRedis(r config.Redis, log *slog.Logger) (*replay.Redis, error) {
 // followRevocations ends here the sessions of users who are revoked at any node,
 // until ctx ends.
 func (p *parts) followRevocations(ctx context.Context, log *slog.Logger) {
-	shared, ok := p.store.(*replay.Redis)
-	if !ok {
+	if p.shared == nil {
 		return
 	}
-	shared.Revocations(ctx, func(r replay.Revocation) {
+	p.shared.Revocations(ctx, func(r replay.Revocation) {
 		user, err := jid.New(r.Address, r.Domain, "")
 		if err != nil {
 			log.Warn("a node has revoked a user whose name is none", "error", err)
