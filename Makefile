@@ -40,8 +40,8 @@ picture: build ## take doc/demo.png, the picture of the demonstration in the REA
 bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
 
-setup: ## install Prosody, Chromium, proxies, XMPP clients and what else the tests use
-	@scripts/install-test-tools.sh prosody chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp go-sendxmpp systemd testdata/clients testdata/browser contrib/ci-example
+setup: ## install Prosody, ejabberd, Chromium, proxies, XMPP clients and what else the tests use
+	@scripts/install-test-tools.sh prosody ejabberd chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp go-sendxmpp systemd testdata/clients testdata/browser contrib/ci-example
 
 check: ## gofmt, go vet, staticcheck, go mod tidy
 	@echo '== gofmt'
@@ -63,7 +63,7 @@ unit: ## unit tests and command-line scripts, with the race detector
 fuzz: ## each fuzz target for FUZZTIME
 	@GO='$(GO)' scripts/fuzz.sh
 
-e2e: ## real clients and browsers through xtokend to a real Prosody
+e2e: ## real clients and browsers through xtokend to a real Prosody and ejabberd
 	@echo '== end-to-end tests'
 	@$(GO) test -race -count=1 -timeout 30m ./e2e
 

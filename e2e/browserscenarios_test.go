@@ -111,7 +111,8 @@ func meetInRoom(t *testing.T, w *webSite, to service) {
 	}
 }
 
-// After a reload converse.js resumes its session over WebSocket, with a token
+// After a reload converse.js resumes its session over WebSocket, where the server lets
+// it, with a token
 // for the new connection, and goes on with the old BOSH session, without one.
 func reloadPage(t *testing.T, w *webSite, to service) {
 	alice, bob := w.visitFriends(t, to)
@@ -120,7 +121,7 @@ func reloadPage(t *testing.T, w *webSite, to service) {
 	alice.awaitOnline()
 	tokens := 0
 	if to.webSocket() {
-		alice.awaitWire("received: <resumed ", offset)
+		alice.awaitWire("received: "+w.back, offset)
 		tokens = 1
 	} else if alice.wireHas("<auth ", offset) {
 		t.Error("the page has authenticated again")
@@ -151,7 +152,7 @@ func cutConnection(t *testing.T, w *webSite, to service) {
 	}
 	wire.restore(t)
 	if to.webSocket() {
-		alice.awaitWire("received: <resumed ", offset)
+		alice.awaitWire("received: "+w.back, offset)
 	}
 	alice.awaitMessageFrom(bob, "while you were away")
 	alice.say(bob.jid, "I am back")

@@ -10,6 +10,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"xtokend/internal/ejabberd"
+	"xtokend/internal/ejabberdtest"
 )
 
 // webSite is a site whose users chat in a browser: its web server has a page with
@@ -19,6 +22,7 @@ type webSite struct {
 	*site
 	pages      *httptest.Server
 	browser    *browser
+	back       string // what the server sends when a WebSocket that was lost is back
 	complaints complaints
 
 	mu      sync.Mutex
@@ -41,20 +45,28 @@ var pageTemplate = template.Must(template.ParseFiles("../testdata/browser/page.h
 
 func newWebSite(t *testing.T, behind upstream) *webSite {
 	t.Helper()
-	w := &webSite{windows: map[string]*window{}}
+	w := &webSite{windows: map[string]*window{}, back: "<resumed "}
 	pages := http.NewServeMux()
 	pages.HandleFunc("/chat", w.servePage)
 	pages.HandleFunc("/credentials", w.serveCredentials)
 	pages.Handle("/", http.FileServer(http.Dir("../testdata/browser/node_modules/converse.js/dist")))
 	w.pages = httptest.NewServer(pages)
 	t.Cleanup(w.pages.Close)
-	w.site = newSiteOn(t, behind, func(s *site) {
+	configure := func(s *site) {
 		ctx, cancel := context.WithTimeout(context.Background(), webTimeout)
 		t.Cleanup(cancel)
 		s.ctx = ctx
 		s.AllowedOrigins = []string{w.pages.URL}
 		s.forbid(func() []string { return []string{malformedToken} })
-	})
+	}
+	if behind == stockEjabberd {
+		// As a site with converse.js must have it: see doc/ejabberd.md.
+		noResumption := map[string]any{"mod_stream_mgmt": map[string]any{"resume_timeout": 0}}
+		w.site = newSiteBehind(t, ejabberdtest.Start(t, ejabberd.Options{TLS: true, Modules: noResumption}), configure)
+		w.back = "<enabled "
+	} else {
+		w.site = newSiteOn(t, behind, configure)
+	}
 	w.browser = newBrowser(t)
 	return w
 }

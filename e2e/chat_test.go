@@ -74,46 +74,48 @@ func meet(alice, bob *chatClient) {
 }
 
 func TestRosterAndArchiveSurviveARestartOfEverything(t *testing.T) {
-	s := newSite(t, nil)
-	alice, bob := s.online("alice"), s.online("bob")
-	befriend(alice, bob)
-	alice.do("rosterSet", map[string]any{"jid": "bob@" + domain, "name": "Bob from the office"}, nil)
-	alice.do("message", map[string]any{"to": "bob@" + domain, "body": "remember this"}, nil)
-	bob.awaitMessage("remember this")
-	alice.do("join", map[string]any{"room": room, "nick": "Alice", "persistent": true}, nil)
-	alice.do("say", map[string]any{"room": room, "body": "and this"}, nil)
-	alice.awaitMessage("and this")
-	alice.do("stop", nil, nil)
-	bob.do("stop", nil, nil)
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		alice, bob := s.online("alice"), s.online("bob")
+		befriend(alice, bob)
+		alice.do("rosterSet", map[string]any{"jid": "bob@" + domain, "name": "Bob from the office"}, nil)
+		alice.do("message", map[string]any{"to": "bob@" + domain, "body": "remember this"}, nil)
+		bob.awaitMessage("remember this")
+		alice.do("join", map[string]any{"room": room, "nick": "Alice", "persistent": true}, nil)
+		alice.do("say", map[string]any{"room": room, "body": "and this"}, nil)
+		alice.awaitMessage("and this")
+		alice.do("stop", nil, nil)
+		bob.do("stop", nil, nil)
 
-	s.stopFront()
-	s.restartServer()
-	s.startFront()
+		s.stopFront()
+		s.restartServer()
+		s.startFront()
 
-	alice = s.online("alice")
-	want := []rosterItem{{"bob@" + domain, "Bob from the office", "both"}}
-	if roster := alice.roster(); !slices.Equal(roster, want) {
-		t.Errorf("alice's roster is %+v", roster)
-	}
-	for _, archived := range []struct {
-		query map[string]any
-		body  string
-	}{
-		{map[string]any{"with": "bob@" + domain}, "remember this"},
-		{map[string]any{"to": room}, "and this"},
-	} {
-		var archive struct {
-			Messages []struct{ From, To, Body string }
+		alice = s.online("alice")
+		want := []rosterItem{{"bob@" + domain, "Bob from the office", "both"}}
+		if roster := alice.roster(); !slices.Equal(roster, want) {
+			t.Errorf("alice's roster is %+v", roster)
 		}
-		alice.do("archive", archived.query, &archive)
-		bodies := []string{}
-		for _, m := range archive.Messages {
-			bodies = append(bodies, m.Body)
+		for _, archived := range []struct {
+			query map[string]any
+			body  string
+		}{
+			{map[string]any{"with": "bob@" + domain}, "remember this"},
+			{map[string]any{"to": room}, "and this"},
+		} {
+			var archive struct {
+				Messages []struct{ From, To, Body string }
+			}
+			alice.do("archive", archived.query, &archive)
+			bodies := []string{}
+			for _, m := range archive.Messages {
+				bodies = append(bodies, m.Body)
+			}
+			if !slices.Contains(bodies, archived.body) {
+				t.Errorf("the archive of %v is %+v", archived.query, archive.Messages)
+			}
 		}
-		if !slices.Contains(bodies, archived.body) {
-			t.Errorf("the archive of %v is %+v", archived.query, archive.Messages)
-		}
-	}
+	})
 }
 
 // befriend lets each subscribe to the other's presence (RFC 6121 §3.1), and

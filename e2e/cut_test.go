@@ -29,8 +29,11 @@ const (
 	conversationTimeout = time.Minute
 )
 
+// ejabberd 23.01 cannot do this, also with nothing in front of it: what a session has
+// under way when another connection resumes it may be passed on without being counted,
+// so that its client sends it again; it may be overtaken; it may be lost.
 func TestNoMessageIsLostOrDoubledWhenAConversationIsCutAHundredTimes(t *testing.T) {
-	onEachUpstream(t, func(t *testing.T, behind upstream) {
+	onEach(t, []upstream{stockProsody, builtInHost}, func(t *testing.T, behind upstream) {
 		for _, scheme := range []string{"ws", "wss", "xmpp"} {
 			t.Run(scheme, func(t *testing.T) {
 				s := newSiteOn(t, behind, nil)

@@ -24,8 +24,9 @@ import (
 //     a server may repeat of the stanza (RFC 6120 §8.3.1).
 //
 // Without from an element is from the user's own account (RFC 6120 §8.1.2.1), and
-// where a pattern names no to it may have the session's own. Servers may add xml:lang
-// (RFC 6120 §8.1.5) and what is told at maybeAdded.
+// where a pattern names no to it may have the session's own; a to that is the account
+// may also be the session's full JID, to which the server has then delivered. Servers
+// may add xml:lang (RFC 6120 §8.1.5) and what is told at maybeAdded.
 type pattern struct {
 	text string
 	element
@@ -41,7 +42,7 @@ var errorPattern = regexp.MustCompile(`\{\{error ([a-z]+) ([a-z-]+)\}\}`)
 func parsePattern(text string) (pattern, error) {
 	text = errorPattern.ReplaceAllString(text,
 		`<error type='$1' by='…?'><$2 xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><…/></error><…/>`)
-	stamp := "<delay xmlns='urn:xmpp:delay' from='…?' stamp='…'%s><…/></delay>"
+	stamp := "<delay xmlns='urn:xmpp:delay' from='…?' stamp='…'%s>…<…/></delay>"
 	text = strings.NewReplacer("{{delayed}}", fmt.Sprintf(stamp, ""), "{{delay}}", fmt.Sprintf(stamp, " maybe=''")).Replace(text)
 	whole := fmt.Sprintf("<x xmlns='%s' xmlns:stream='%s'>%s</x>", nsClient, nsStreams, strings.ReplaceAll(text, "<…/>", "<"+anyChildren+"/>"))
 	var outer element
@@ -76,7 +77,9 @@ func withImpliedAddresses(heard, want element, jid, account string) []xml.Attr {
 		switch {
 		case a.Name.Space == "" && a.Name.Local == "to" && !named && (a.Value == jid || a.Value == account):
 		case a.Name.Space == "" && a.Name.Local == "from" && !named && a.Value == account:
-		case a.Name.Local == "lang" && a.Name.Space != "" && !named:
+		case a.Name.Space == "" && a.Name.Local == "to" && a.Value == jid && want.attribute("to") == account:
+			a.Value = account
+			kept = append(kept, a)
 		default:
 			kept = append(kept, a)
 		}
@@ -127,6 +130,7 @@ func matchAttributes(want, got element, bindings map[string]string) error {
 		}
 		delete(unnamed, a.Name)
 	}
+	delete(unnamed, xml.Name{Space: "http://www.w3.org/XML/1998/namespace", Local: "lang"})
 	for name, value := range unnamed {
 		return fmt.Errorf("<%s/> has %s='%s'", got.XMLName.Local, name.Local, value)
 	}
@@ -170,10 +174,13 @@ func matchChildren(parent string, want, got []element, open bool, bindings map[s
 }
 
 // maybeAdded says whether a server may add the element to what it passes on: the id
-// that an archive gives (XEP-0359), that of an occupant (XEP-0421), the hash of an
-// avatar (XEP-0398).
+// that an archive gives (XEP-0359; XEP-0313 before its version 0.6), that of an
+// occupant (XEP-0421), the hash of an avatar (XEP-0398), who has published an item
+// (XEP-0163 §4.3.5), words about an error (RFC 6120 §8.3.2).
 func maybeAdded(e element) bool {
-	return e.is("urn:xmpp:sid:0", "stanza-id") || e.is("urn:xmpp:occupant-id:0", "occupant-id") || e.is("vcard-temp:x:update", "x")
+	return e.is("urn:xmpp:sid:0", "stanza-id") || e.is("urn:xmpp:mam:tmp", "archived") ||
+		e.is("urn:xmpp:occupant-id:0", "occupant-id") || e.is("vcard-temp:x:update", "x") ||
+		e.is("http://jabber.org/protocol/address", "addresses") || e.is("urn:ietf:params:xml:ns:xmpp-stanzas", "text")
 }
 
 var placeholder = regexp.MustCompile(`…|\{\{[^}]+\}\}`)

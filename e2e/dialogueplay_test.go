@@ -294,24 +294,45 @@ func (p *player) settle() {
 	}
 }
 
-// trip returns when the server has answered the session. Nothing waits with the
-// server then that it was to hear.
+// trip returns when the server has answered the session, and so have the dialogue's
+// rooms, which may be a program of their own to the server. Nothing waits there then
+// that the session was to hear.
 func (p *player) trip(session *speaker) {
 	p.t.Helper()
 	session.ahead = false
 	if session.jid == "" || session.hasEnded {
 		return
 	}
-	p.trips++
-	id := fmt.Sprintf("trip-%d", p.trips)
-	isAnswer := func(e element) bool { return e.is(nsClient, "iq") && e.attribute("id") == id }
 	if session.managed {
-		isAnswer = func(e element) bool { return e.is(nsSM, "a") }
 		session.asked++
 		p.must(session.write("<r xmlns='%s'/>", nsSM))
-	} else {
-		p.must(session.write("<iq xmlns='jabber:client' type='get' id='%s' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>", id, domain))
+		p.hearUntil(session, func(e element) bool { return e.is(nsSM, "a") })
+		return
 	}
+	for _, to := range append(p.rooms(), domain) {
+		p.trips++
+		id := fmt.Sprintf("trip-%d", p.trips)
+		p.must(session.write("<iq xmlns='jabber:client' type='get' id='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", id, to))
+		p.hearUntil(session, func(e element) bool { return e.is(nsClient, "iq") && e.attribute("id") == id })
+	}
+}
+
+// rooms are those that the dialogue names.
+func (p *player) rooms() []string {
+	var rooms []string
+	for _, line := range p.dialogue.lines {
+		for _, room := range dialogueRoom.FindAllString(line.text, -1) {
+			if room = p.dialogue.own(room, p.to.scheme); !slices.Contains(rooms, room) {
+				rooms = append(rooms, room)
+			}
+		}
+	}
+	return rooms
+}
+
+// hearUntil keeps what the session hears before the answer.
+func (p *player) hearUntil(session *speaker, isAnswer func(element) bool) {
+	p.t.Helper()
 	for {
 		e, err := p.read(session)
 		if err != nil {
@@ -342,7 +363,8 @@ func (p *player) next(session *speaker) element {
 
 // read returns what the server says next, and keeps what the player must know of
 // it. When the server asks for acknowledgements, and gives those that nobody has
-// asked for, is its own affair (XEP-0198 §4): they are left out.
+// asked for, is its own affair (XEP-0198 §4): they are left out. So is what ejabberd's
+// rooms say of themselves: presence of the room's bare JID, with its capabilities.
 func (p *player) read(session *speaker) (element, error) {
 	for {
 		e, err := session.stream.next()
@@ -350,7 +372,7 @@ func (p *player) read(session *speaker) (element, error) {
 			return e, err
 		}
 		switch {
-		case e.is(nsSM, "r"), e.is(nsSM, "a") && session.asked == 0:
+		case e.is(nsSM, "r"), e.is(nsSM, "a") && session.asked == 0, p.isRoom(e):
 			continue
 		case e.is(nsSM, "a"):
 			session.asked--
@@ -369,6 +391,12 @@ func (p *player) read(session *speaker) (element, error) {
 		}
 		return e, nil
 	}
+}
+
+// isRoom says whether e is a room's own presence.
+func (p *player) isRoom(e element) bool {
+	kind := e.attribute("type")
+	return e.is(nsClient, "presence") && (kind == "" || kind == "unavailable") && strings.HasSuffix(e.attribute("from"), "@"+p.site.Rooms)
 }
 
 func (p *player) hearEnd(session *speaker) {

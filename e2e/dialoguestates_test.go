@@ -79,6 +79,9 @@ func TestSubscriptionsChangeAsTheTablesSay(t *testing.T) {
 					if sent == "remove" && (before.in || before == subNone) {
 						continue // there is no item, or what becomes of the request is left open
 					}
+					if behind == stockEjabberd && (sent == "remove" && before.out || sent == "subscribed" && before == subTo) {
+						continue // it leaves the request with the contact; it subscribes a contact who has not asked
+					}
 					number++
 					// The number gives the dialogue users of its own.
 					d := dialogue{file: "states", lines: []dialogueLine{{number: number}}}

@@ -27,17 +27,19 @@ func (s *site) logInByClient(t *testing.T, driver string, to service) {
 }
 
 func TestXMPPClientIsToldWhyItsTokenIsRefused(t *testing.T) {
-	s := newSite(t, nil)
-	for _, service := range s.streamServices() {
-		t.Run(service.name, func(t *testing.T) {
-			alice := newChatClient(s.ctx, t, xmppClient, s.AuthorityFile(), func() string { return s.issuer.token("bob") })
-			err := alice.try("connect", s.connection("alice", service), nil)
-			var refused *chatError
-			if !errors.As(err, &refused) || refused.Condition != "not-authorized" {
-				t.Errorf("alice with bob's token: %v", err)
-			}
-		})
-	}
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		for _, service := range s.streamServices() {
+			t.Run(service.name, func(t *testing.T) {
+				alice := newChatClient(s.ctx, t, xmppClient, s.AuthorityFile(), func() string { return s.issuer.token("bob") })
+				err := alice.try("connect", s.connection("alice", service), nil)
+				var refused *chatError
+				if !errors.As(err, &refused) || refused.Condition != "not-authorized" {
+					t.Errorf("alice with bob's token: %v", err)
+				}
+			})
+		}
+	})
 }
 
 func TestGoSendXMPPLogsInWithPLAINAndTheTokenAsPassword(t *testing.T) {
@@ -69,13 +71,15 @@ func (s *site) sendByGoSendXMPP(t *testing.T, to service) {
 }
 
 func TestGoSendXMPPIsRefusedWithAUsedToken(t *testing.T) {
-	s := newSite(t, nil)
-	alice := account{address: s.StartTLS, jid: "alice@" + domain, password: s.issuer.token("alice")}
-	if written, err := sendXMPP(s.ctx, s.AuthorityFile(), alice, "alice@"+domain, "once"); err != nil {
-		t.Fatalf("go-sendxmpp: %v\n%s", err, written)
-	}
-	written, err := sendXMPP(s.ctx, s.AuthorityFile(), alice, "alice@"+domain, "twice")
-	if err == nil || !strings.Contains(written, "auth failure") {
-		t.Errorf("go-sendxmpp: %v\n%s", err, written)
-	}
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		alice := account{address: s.StartTLS, jid: "alice@" + domain, password: s.issuer.token("alice")}
+		if written, err := sendXMPP(s.ctx, s.AuthorityFile(), alice, "alice@"+domain, "once"); err != nil {
+			t.Fatalf("go-sendxmpp: %v\n%s", err, written)
+		}
+		written, err := sendXMPP(s.ctx, s.AuthorityFile(), alice, "alice@"+domain, "twice")
+		if err == nil || !strings.Contains(written, "auth failure") {
+			t.Errorf("go-sendxmpp: %v\n%s", err, written)
+		}
+	})
 }

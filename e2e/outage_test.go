@@ -10,20 +10,22 @@ import (
 )
 
 // Users log in, send themselves a message and drop their connection, as fast as
-// they can, while Prosody ends and is started again. What they see is a
+// they can, while the server ends and is started again. What they see is a
 // login refused as temporary, or a session that ends with a stream error:
 // never silence, never another refusal.
-func TestProsodyEndsAndStartsAgainUnderLoad(t *testing.T) {
-	t.Run("stopped", func(t *testing.T) {
-		loadThroughOutage(t, func(s *site) error { return s.Server.Stop(s.ctx) })
-	})
-	t.Run("killed", func(t *testing.T) {
-		loadThroughOutage(t, func(s *site) error { return s.Server.Kill() })
+func TestTheServerEndsAndStartsAgainUnderLoad(t *testing.T) {
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		t.Run("stopped", func(t *testing.T) {
+			loadThroughOutage(t, behind, func(s *site) error { return s.Server.Stop(s.ctx) })
+		})
+		t.Run("killed", func(t *testing.T) {
+			loadThroughOutage(t, behind, func(s *site) error { return s.Server.Kill() })
+		})
 	})
 }
 
-func loadThroughOutage(t *testing.T, end func(*site) error) {
-	s := newSite(t, nil)
+func loadThroughOutage(t *testing.T, behind upstream, end func(*site) error) {
+	s := newSiteOn(t, behind, nil)
 	const users = 6
 	services, all := s.streamServices(), s.allServices()
 	var watchers [users]*stream
@@ -67,36 +69,40 @@ func loadThroughOutage(t *testing.T, end func(*site) error) {
 	}
 }
 
-func TestXtokendStartedBeforeProsodyServesOnceProsodyIsThere(t *testing.T) {
-	s := newSite(t, nil)
-	s.mustLogIn("alice", s.issuer.token("alice"))
-	s.stopFront()
-	if err := s.Server.Stop(s.ctx); err != nil {
-		t.Fatal(err)
-	}
-	s.launchFront()
-	for _, user := range []string{"alice", "bob"} {
-		s.mustRefuse(user, s.issuer.token(user), "temporary-auth-failure")
-	}
-	s.restartServer()
-	s.awaitLog(linkUp, 0)
-	for _, user := range []string{"alice", "bob"} {
-		s.mustLogIn(user, s.issuer.token(user))
-	}
+func TestXtokendStartedBeforeItsServerServesOnceThatIsThere(t *testing.T) {
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		s.mustLogIn("alice", s.issuer.token("alice"))
+		s.stopFront()
+		if err := s.Server.Stop(s.ctx); err != nil {
+			t.Fatal(err)
+		}
+		s.launchFront()
+		for _, user := range []string{"alice", "bob"} {
+			s.mustRefuse(user, s.issuer.token(user), "temporary-auth-failure")
+		}
+		s.restartServer()
+		s.awaitLog(linkUp, 0)
+		for _, user := range []string{"alice", "bob"} {
+			s.mustLogIn(user, s.issuer.token(user))
+		}
+	})
 }
 
-// A Prosody that takes connections and answers nothing.
-func TestALoginIsRefusedAsTemporaryWhileProsodyIsFrozen(t *testing.T) {
-	s := newSite(t, nil)
-	s.mustLogIn("alice", s.issuer.token("alice"))
-	if err := s.Server.Freeze(); err != nil {
-		t.Fatal(err)
-	}
-	s.mustRefuse("alice", s.issuer.token("alice"), "temporary-auth-failure")
-	if err := s.Server.Thaw(); err != nil {
-		t.Fatal(err)
-	}
-	s.mustLogIn("alice", s.issuer.token("alice"))
+// A server that takes connections and answers nothing.
+func TestALoginIsRefusedAsTemporaryWhileTheServerIsFrozen(t *testing.T) {
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		s.mustLogIn("alice", s.issuer.token("alice"))
+		if err := s.Server.Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		s.mustRefuse("alice", s.issuer.token("alice"), "temporary-auth-failure")
+		if err := s.Server.Thaw(); err != nil {
+			t.Fatal(err)
+		}
+		s.mustLogIn("alice", s.issuer.token("alice"))
+	})
 }
 
 func loadUser(i int) string { return fmt.Sprintf("user%d", i) }

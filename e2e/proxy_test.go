@@ -46,84 +46,90 @@ var webEndpoints = []webEndpoint{
 }
 
 func TestBrowsersLogInThroughAProxy(t *testing.T) {
-	for _, proxy := range webProxies {
-		t.Run(proxy.name, func(t *testing.T) {
-			s := newSite(t, func(s *site) { s.PublicURLs = []string{"wss://chat.example.org/xmpp-websocket"} })
-			address := proxy.start(t, s, t.TempDir(), contribution(t, proxy.file))
-			client := s.visitor(t, address)
-			for _, endpoint := range webEndpoints {
-				t.Run(endpoint.name, func(t *testing.T) {
-					s.logInThrough(t, client, endpoint, visitor, http.Header{
-						"Origin":            {"https://" + address},
-						"X-Forwarded-For":   {"198.51.100.1"}, // not its own
-						"X-Forwarded-Proto": {"http"},
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		for _, proxy := range webProxies {
+			t.Run(proxy.name, func(t *testing.T) {
+				s := newSiteOn(t, behind, func(s *site) { s.PublicURLs = []string{"wss://chat.example.org/xmpp-websocket"} })
+				address := proxy.start(t, s, t.TempDir(), contribution(t, proxy.file))
+				client := s.visitor(t, address)
+				for _, endpoint := range webEndpoints {
+					t.Run(endpoint.name, func(t *testing.T) {
+						s.logInThrough(t, client, endpoint, visitor, http.Header{
+							"Origin":            {"https://" + address},
+							"X-Forwarded-For":   {"198.51.100.1"}, // not its own
+							"X-Forwarded-Proto": {"http"},
+						})
 					})
+				}
+				t.Run("origin", func(t *testing.T) {
+					for origin, want := range map[string]int{"https://" + address: http.StatusOK, "https://www.example.org": http.StatusForbidden} {
+						if got, _ := client.get(t, "/xtoken.js", origin); got != want {
+							t.Errorf("a page of %s is answered with status %d, want %d", origin, got, want)
+						}
+					}
 				})
-			}
-			t.Run("origin", func(t *testing.T) {
-				for origin, want := range map[string]int{"https://" + address: http.StatusOK, "https://www.example.org": http.StatusForbidden} {
-					if got, _ := client.get(t, "/xtoken.js", origin); got != want {
-						t.Errorf("a page of %s is answered with status %d, want %d", origin, got, want)
+				t.Run("host-meta", func(t *testing.T) {
+					for _, path := range []string{"/.well-known/host-meta", "/.well-known/host-meta.json"} {
+						if status, body := client.get(t, path, ""); status != http.StatusOK || !strings.Contains(body, "wss://chat.example.org/xmpp-websocket") {
+							t.Errorf("%s: status %d, body %q", path, status, body)
+						}
 					}
-				}
+				})
 			})
-			t.Run("host-meta", func(t *testing.T) {
-				for _, path := range []string{"/.well-known/host-meta", "/.well-known/host-meta.json"} {
-					if status, body := client.get(t, path, ""); status != http.StatusOK || !strings.Contains(body, "wss://chat.example.org/xmpp-websocket") {
-						t.Errorf("%s: status %d, body %q", path, status, body)
-					}
-				}
-			})
-		})
-	}
+		}
+	})
 }
 
 func TestNobodyLogsInThroughAProxyThatDoesNotSayHTTPS(t *testing.T) {
-	for _, proxy := range webProxies {
-		t.Run(proxy.name, func(t *testing.T) {
-			s := newSite(t, nil)
-			address := proxy.start(t, s, t.TempDir(), without(t, "X-Forwarded-Proto", contribution(t, proxy.file)))
-			client := s.visitor(t, address)
-			if status, _ := client.get(t, "/xtoken.js", "https://"+address); status != http.StatusForbidden {
-				t.Errorf("the page, which has come over TLS, is answered with status %d", status)
-			}
-			for _, endpoint := range webEndpoints {
-				for _, mechanism := range []string{"X-TOKEN", "HMAC", "PLAIN"} {
-					t.Run(endpoint.name+" "+mechanism, func(t *testing.T) {
-						offset := s.front.log.Len()
-						stream := client.connect(t, endpoint, nil)
-						features, err := stream.open()
-						if err != nil {
-							t.Fatal(err)
-						}
-						if offered, ok := features.child("mechanisms"); ok {
-							t.Errorf("mechanisms are offered: %v", offered)
-						}
-						err = stream.authenticate(mechanism, "alice", s.issuer.token("alice"))
-						if refused := saslFailure(""); !errors.As(err, &refused) || refused != "encryption-required" {
-							t.Errorf("the login is answered by: %v", err)
-						}
-						s.awaitLog("reason=encryption-required", offset)
-					})
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		for _, proxy := range webProxies {
+			t.Run(proxy.name, func(t *testing.T) {
+				s := newSiteOn(t, behind, nil)
+				address := proxy.start(t, s, t.TempDir(), without(t, "X-Forwarded-Proto", contribution(t, proxy.file)))
+				client := s.visitor(t, address)
+				if status, _ := client.get(t, "/xtoken.js", "https://"+address); status != http.StatusForbidden {
+					t.Errorf("the page, which has come over TLS, is answered with status %d", status)
 				}
-			}
-		})
-	}
+				for _, endpoint := range webEndpoints {
+					for _, mechanism := range []string{"X-TOKEN", "HMAC", "PLAIN"} {
+						t.Run(endpoint.name+" "+mechanism, func(t *testing.T) {
+							offset := s.front.log.Len()
+							stream := client.connect(t, endpoint, nil)
+							features, err := stream.open()
+							if err != nil {
+								t.Fatal(err)
+							}
+							if offered, ok := features.child("mechanisms"); ok {
+								t.Errorf("mechanisms are offered: %v", offered)
+							}
+							err = stream.authenticate(mechanism, "alice", s.issuer.token("alice"))
+							if refused := saslFailure(""); !errors.As(err, &refused) || refused != "encryption-required" {
+								t.Errorf("the login is answered by: %v", err)
+							}
+							s.awaitLog("reason=encryption-required", offset)
+						})
+					}
+				}
+			})
+		}
+	})
 }
 
 // A trusted proxy that tells of nobody behind it cannot be told from a client on
 // this machine: it may log in, and the log has its own address.
 func TestAProxyThatSaysNothingIsTheClient(t *testing.T) {
-	for _, proxy := range webProxies {
-		t.Run(proxy.name, func(t *testing.T) {
-			s := newSite(t, nil)
-			address := proxy.start(t, s, t.TempDir(), without(t, "X-Forwarded-", contribution(t, proxy.file)))
-			client := s.visitor(t, address)
-			for _, endpoint := range webEndpoints {
-				t.Run(endpoint.name, func(t *testing.T) { s.logInThrough(t, client, endpoint, "127.0.0.1", nil) })
-			}
-		})
-	}
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		for _, proxy := range webProxies {
+			t.Run(proxy.name, func(t *testing.T) {
+				s := newSiteOn(t, behind, nil)
+				address := proxy.start(t, s, t.TempDir(), without(t, "X-Forwarded-", contribution(t, proxy.file)))
+				client := s.visitor(t, address)
+				for _, endpoint := range webEndpoints {
+					t.Run(endpoint.name, func(t *testing.T) { s.logInThrough(t, client, endpoint, "127.0.0.1", nil) })
+				}
+			})
+		}
+	})
 }
 
 // logInThrough logs alice in with requests that have this header; address is what

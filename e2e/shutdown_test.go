@@ -8,36 +8,40 @@ import (
 )
 
 func TestSIGTERMEndsEveryStreamWithSystemShutdown(t *testing.T) {
-	s := newSite(t, nil)
-	streams := map[string]*stream{}
-	for _, service := range s.allServices() {
-		streams["online, "+service.name] = s.mustBind("alice", service)
-		streams["not authenticated, "+service.name] = s.mustOpen(service)
-	}
-	s.front.signal(t, syscall.SIGTERM)
-	for name, stream := range streams {
-		err := readToEnd(stream)
-		if condition := streamError("system-shutdown"); !errors.Is(err, condition) {
-			t.Errorf("%s: the stream ended with %v", name, err)
-			continue
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		streams := map[string]*stream{}
+		for _, service := range s.allServices() {
+			streams["online, "+service.name] = s.mustBind("alice", service)
+			streams["not authenticated, "+service.name] = s.mustOpen(service)
 		}
-		if _, err := stream.read(); !errors.Is(err, io.EOF) {
-			t.Errorf("%s: the stream error is followed by %v instead of the stream's end", name, err)
+		s.front.signal(t, syscall.SIGTERM)
+		for name, stream := range streams {
+			err := readToEnd(stream)
+			if condition := streamError("system-shutdown"); !errors.Is(err, condition) {
+				t.Errorf("%s: the stream ended with %v", name, err)
+				continue
+			}
+			if _, err := stream.read(); !errors.Is(err, io.EOF) {
+				t.Errorf("%s: the stream error is followed by %v instead of the stream's end", name, err)
+			}
 		}
-	}
-	if status := s.front.wait(s.ctx, t); status != 0 {
-		t.Errorf("the exit status is %d", status)
-	}
+		if status := s.front.wait(s.ctx, t); status != 0 {
+			t.Errorf("the exit status is %d", status)
+		}
+	})
 }
 
 // A client that neither reads nor closes does not keep the front alive.
 func TestSIGTERMEndsTheFrontThoughAClientNeitherReadsNorCloses(t *testing.T) {
-	s := newSite(t, nil)
-	s.mustBind("alice", s.service("xmpp"))
-	s.front.signal(t, syscall.SIGTERM)
-	if status := s.front.wait(s.ctx, t); status != 0 {
-		t.Errorf("the exit status is %d", status)
-	}
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		s.mustBind("alice", s.service("xmpp"))
+		s.front.signal(t, syscall.SIGTERM)
+		if status := s.front.wait(s.ctx, t); status != 0 {
+			t.Errorf("the exit status is %d", status)
+		}
+	})
 }
 
 // readToEnd reads until the stream fails and returns why.

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"xtokend/internal/ejabberd"
+	"xtokend/internal/ejabberdtest"
 	"xtokend/internal/installation"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
@@ -41,11 +43,15 @@ const (
 type upstream string
 
 const (
-	stockProsody upstream = "Prosody" // behind xtokend
-	builtInHost  upstream = "host"    // inside xtokend
+	stockProsody  upstream = "Prosody"  // behind xtokend
+	stockEjabberd upstream = "ejabberd" // behind xtokend
+	builtInHost   upstream = "host"     // inside xtokend
 )
 
-var upstreams = []upstream{stockProsody, builtInHost}
+var (
+	stockServers = []upstream{stockProsody, stockEjabberd}
+	upstreams    = append(stockServers[:len(stockServers):len(stockServers)], builtInHost)
+)
 
 // site is an installation: xtokend with what serves its users, and an issuer of
 // tokens. When the test ends no log of xtokend may hold a secret or a token.
@@ -127,15 +133,22 @@ func (s service) url() string {
 // noOtherServers keeps Prosody from looking for the servers of other domains.
 const noOtherServers = `modules_disabled = { "s2s" }`
 
-// newSite starts everything, with a stock Prosody.
-func newSite(t *testing.T, configure func(*site)) *site {
-	t.Helper()
-	return newSiteOn(t, stockProsody, configure)
-}
-
 // newSiteOn starts everything, with the default settings but for what configure,
 // which may be nil, changes.
 func newSiteOn(t *testing.T, behind upstream, configure func(*site)) *site {
+	t.Helper()
+	var server *stockserver.Server
+	switch behind {
+	case stockProsody:
+		server = prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers})
+	case stockEjabberd:
+		server = ejabberdtest.Start(t, ejabberd.Options{TLS: true})
+	}
+	return newSiteBehind(t, server, configure)
+}
+
+// newSiteBehind starts xtokend before a server, nil for the built-in host.
+func newSiteBehind(t *testing.T, server *stockserver.Server, configure func(*site)) *site {
 	t.Helper()
 	program, err := xtokend()
 	if err != nil {
@@ -143,12 +156,7 @@ func newSiteOn(t *testing.T, behind upstream, configure func(*site)) *site {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
-	host := loopbackHost()
-	var server *stockserver.Server
-	if behind == stockProsody {
-		server = prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers})
-	}
-	i, err := installation.New(t.TempDir(), server, host)
+	i, err := installation.New(t.TempDir(), server, loopbackHost())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,21 +16,23 @@ func TestStropheLogsInWithXTOKEN(t *testing.T) {
 }
 
 func TestStropheIsToldWhyItsTokenIsRefusedAndLogsInWithAnother(t *testing.T) {
-	s := newSite(t, nil)
-	for _, service := range s.webServices() {
-		t.Run(service.name, func(t *testing.T) {
-			token := s.issuer.token("bob")
-			alice := newChatClient(s.ctx, t, strophe, s.AuthorityFile(), func() string { return token })
-			err := alice.try("connect", s.connection("alice", service), nil)
-			var refused *chatError
-			if !errors.As(err, &refused) || refused.Name != "SASLError" || refused.Condition != "not-authorized" || refused.Text == "" {
-				t.Errorf("alice with bob's token: %v", err)
-			}
-			token = s.issuer.token("alice")
-			alice.do("connect", s.connection("alice", service), nil)
-			alice.do("stop", nil, nil)
-		})
-	}
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		for _, service := range s.webServices() {
+			t.Run(service.name, func(t *testing.T) {
+				token := s.issuer.token("bob")
+				alice := newChatClient(s.ctx, t, strophe, s.AuthorityFile(), func() string { return token })
+				err := alice.try("connect", s.connection("alice", service), nil)
+				var refused *chatError
+				if !errors.As(err, &refused) || refused.Name != "SASLError" || refused.Condition != "not-authorized" || refused.Text == "" {
+					t.Errorf("alice with bob's token: %v", err)
+				}
+				token = s.issuer.token("alice")
+				alice.do("connect", s.connection("alice", service), nil)
+				alice.do("stop", nil, nil)
+			})
+		}
+	})
 }
 
 func TestStropheUsersChatAndMeetInARoom(t *testing.T) {

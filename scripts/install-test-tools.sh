@@ -30,20 +30,29 @@ install_packages() {
       "install them by this system's own means; only Debian's apt-get is known here"
   echo "== installing ${missing[*]}"
   as_root apt-get update --quiet=2
+  keep_servers_down
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" </dev/null >/dev/null
-  case " ${missing[*]} " in
-    *' prosody '*)
-      echo "Debian's package may have started a Prosody of its own, which nothing here uses:"
-      echo "'systemctl disable --now prosody' stops it."
-      ;;
-  esac
-  case " ${missing[*]} " in
-    *' redis-server '*)
-      echo "Debian's package may have started a Redis of its own, which nothing here uses:"
-      echo "'systemctl disable --now redis-server' stops it."
-      ;;
-  esac
+  let_servers_up
+  for server in prosody ejabberd redis-server haproxy; do
+    case " ${missing[*]} " in
+      *" $server "*) echo "'systemctl disable $server' keeps Debian's own from being started at the next boot." ;;
+    esac
+  done
+}
+
+# Debian's packages start the servers in them, which nothing here uses, and which
+# would take the ports of others, unless a policy forbids it: see invoke-rc.d(8).
+policy=/usr/sbin/policy-rc.d
+keep_servers_down() {
+  if [ -e "$policy" ]; then return; fi # this system has rules of its own
+  trap let_servers_up EXIT
+  printf '#!/bin/sh\n# by xtokend, while it installs test tools\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+}
+
+let_servers_up() {
+  if grep --quiet 'by xtokend' "$policy" 2>/dev/null; then as_root rm -f "$policy"; fi
 }
 
 # @xmpp/client 0.14 needs Node 20.10, which Debian 12 does not have.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"strings"
 
 	"xtokend/internal/stockserver"
 )
@@ -34,6 +35,12 @@ type Options struct {
 	// nil leaves one out.
 	Modules map[string]any
 
+	// GuideLines are settings in YAML, as an administrator has them, in place of all
+	// others: 127.0.0.1 with ports 5322 and 5347, and the password …, stand for the
+	// server's own. The domain must be example.org. Register and HasAccount cannot be
+	// used then, and neither can TLS and ProxyProtocol.
+	GuideLines string
+
 	// TopLevel are set beside the usual settings, or in their place.
 	TopLevel map[string]any
 }
@@ -50,6 +57,9 @@ type settings = map[string]any
 
 // config is a file of settings. JSON is YAML.
 func (o Options) config(p program) ([]byte, error) {
+	if o.GuideLines != "" {
+		return []byte(o.guide(p)), nil
+	}
 	all := settings{
 		"hosts":            []string{p.Domain},
 		"loglevel":         "info",
@@ -83,6 +93,15 @@ func (o Options) config(p program) ([]byte, error) {
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(all)
 	return text.Bytes(), err
+}
+
+func (o Options) guide(p program) string {
+	return strings.NewReplacer(
+		"127.0.0.1", p.Host(),
+		"5322", stockserver.Port(p.C2S),
+		"5347", stockserver.Port(p.Component),
+		"…", p.ComponentSecret,
+	).Replace(o.GuideLines) + "\nhosts: [" + p.Domain + "]\nlog_rotate_count: 0\ns2s_access: none\n"
 }
 
 func (o Options) listeners(p program) []settings {

@@ -41,6 +41,7 @@ type Installation struct {
 	AccountSecret    string
 	Takeover         bool     // of accounts that exist
 	Protected        []string // localparts; nil: none
+	ServerAddress    string   // host:port of the server for clients
 	ComponentAddress string   // host:port
 	Admins           []string // of the component link's commands; nil: none
 
@@ -64,7 +65,7 @@ func New(dir string, server *stockserver.Server, host net.IP) (*Installation, er
 	if server != nil {
 		i.Domain, i.Rooms = server.Domain, server.Rooms
 		i.AccountSecret = randomBase32(32)
-		i.ComponentAddress = server.Component
+		i.ServerAddress, i.ComponentAddress = server.C2S, server.Component
 	} else {
 		i.Domain, i.Rooms = "example.org", "conference.example.org"
 		i.HostFile = i.file("host.db")
@@ -118,7 +119,7 @@ func (i *Installation) serverSettings(domain map[string]any) {
 	domain["upstream"] = "server"
 	domain["admins"] = list(i.Admins)
 	domain["server"] = map[string]any{
-		"addresses":      []string{i.Server.C2S},
+		"addresses":      []string{i.ServerAddress},
 		"tls":            "none",
 		"accounts":       "component",
 		"account_secret": i.AccountSecret,
