@@ -26,8 +26,10 @@ local lost, farthest = tonumber(kept[3] or nil), tonumber(kept[4] or 0)
 local usesHeld, revocationsHeld = tonumber(kept[5] or 0), tonumber(kept[6] or 0)
 
 -- Earlier uses may be unknown if there is no marker; if the process that answers is another than the one that did last,
--- as after a restart or a failover; or if the caller has seen another marker. Clocks of nodes may differ by a step.
-local now = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+-- as after a restart or a failover, or has evicted keys since, under another policy; or if the caller has seen another
+-- marker. Clocks of nodes may differ by a step.
+local now = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ..
+  string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
 local replaced = not marker or process ~= now
 if replaced or (seen ~= '' and seen ~= marker) then
   lost = math.max(lost or current + 1, current + 1)

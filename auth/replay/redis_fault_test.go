@@ -56,6 +56,15 @@ func TestRedisLosesItsRecords(t *testing.T) {
 		{"killed and restarted with an old snapshot", "", func(s *redistest.Server) { s.Kill(); s.Restart() }},
 		{"killed and restarted with all it had", always, func(s *redistest.Server) { s.Kill(); s.Restart() }},
 		{"stopped and restarted with all it had", always, func(s *redistest.Server) { s.Stop(); s.Restart() }},
+		{"evicted under another policy for a while", "", func(s *redistest.Server) {
+			// It evicts what expires alone: that it was no record of ours, nobody can tell.
+			s.Command("SET", "another", "key", "EX", "1000")
+			s.Command("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+			s.Command("CONFIG", "SET", "maxmemory", "1")
+			s.Await("evicted_keys:1", "INFO", "stats")
+			s.Command("CONFIG", "SET", "maxmemory", "0")
+			s.Command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+		}},
 		{"wiped and used by a new node first", "", func(s *redistest.Server) {
 			s.Command("FLUSHALL")
 			openNode(t, s)
@@ -232,7 +241,7 @@ func TestRedisFullMemory(t *testing.T) {
 
 func TestRedisPassword(t *testing.T) {
 	const secret = "a password with spaces"
-	s := redistest.Start(t, redistest.Options{Password: secret, Lines: "user xtokend on >hush ~xtokend:* &xtokend:* +@all -config"})
+	s := redistest.Start(t, redistest.Options{Password: secret, Lines: "user xtokend on >hush ~xtokend:* &xtokend:* +@all -@dangerous +info"})
 	for _, c := range []struct{ name, username, password string }{
 		{"none", "", ""}, {"wrong", "", "wrong-secret"}, {"of another user", "xtokend", secret},
 	} {
