@@ -82,6 +82,20 @@ func (p *pump) run() error {
 	}
 }
 
+// discard reads on after run until the stream ends, or anything else does, or
+// more than limit bytes have come.
+func (p *pump) discard(limit int) {
+	buf := relayBuffers.Get().(*[relayBufferBytes]byte)
+	defer relayBuffers.Put(buf)
+	for limit > 0 {
+		n, readErr := p.read(buf[:])
+		if _, err := p.scan(buf[:n]); err != nil || readErr != nil {
+			return
+		}
+		limit -= n
+	}
+}
+
 // scan gives the number of bytes of b up to the last end of an element in it.
 // Its error is the scanner's, or errStreamEnd.
 func (p *pump) scan(b []byte) (whole int, err error) {

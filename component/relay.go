@@ -56,7 +56,7 @@ func (s *session) relay(ctx context.Context) error {
 	stop()
 	downEnd := <-down
 	if context.Cause(ctx) == errEnded && !errors.Is(downEnd, errStreamEnd) {
-		s.endUpstream(fromClient.torn || errors.Is(downEnd, errSinkLost))
+		s.endUpstream(fromClient.torn || errors.Is(downEnd, errSinkLost), toClient)
 	}
 	err := relayEnd(downEnd, up)
 	if errors.Is(up, errSinkLost) || toClient.torn {

@@ -115,7 +115,7 @@ func (r *registry) claim(s *session, bareJID string) {
 // resumed, and waits until the upstream has seen that. If the client's bytes
 // stop within an element, where a stream end might be text to the upstream, a
 // byte that is in no XML makes it end the stream with an error.
-func (s *session) endUpstream(torn bool) {
+func (s *session) endUpstream(torn bool, fromUpstream *pump) {
 	end := "</stream:stream>"
 	if torn {
 		end = "\x00"
@@ -124,5 +124,5 @@ func (s *session) endUpstream(torn bool) {
 		return
 	}
 	s.upstream.raw.SetReadDeadline(time.Now().Add(closeTimeout))
-	io.CopyN(io.Discard, s.upstream, lingerBytes)
+	fromUpstream.discard(lingerBytes)
 }

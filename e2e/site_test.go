@@ -65,7 +65,9 @@ type site struct {
 	program string // xtokend
 	front   *process
 	fronts  []*process // the present one and those before
-	// forbidden gives what no log may hold.
+	// answers are what xtokend has told those who watch it.
+	answers []byte
+	// forbidden gives what no log and no answer may hold.
 	forbidden []func() []string
 }
 
@@ -161,6 +163,7 @@ func newSiteBehind(t *testing.T, server *stockserver.Server, configure func(*sit
 		t.Fatal(err)
 	}
 	i.LogLevel = "debug"
+	i.Admin = filepath.Join(buildDir, rand.Text()[:8]) // the path of a socket must be short
 	s := &site{Installation: i, t: t, ctx: ctx, program: program}
 	s.tls = s.clientTLS()
 	s.issuer = newIssuer(t, i, "")
@@ -195,8 +198,8 @@ func (s *site) clientTLS() *tls.Config {
 	return &tls.Config{RootCAs: roots, ServerName: domain}
 }
 
-// forbid names texts that no log of xtokend may hold; they are asked for when
-// the test ends.
+// forbid names texts that no log of xtokend may hold, and nothing that it tells
+// those who watch it; they are asked for when the test ends.
 func (s *site) forbid(texts func() []string) { s.forbidden = append(s.forbidden, texts) }
 
 func (s *site) checkLogs() {
@@ -208,6 +211,9 @@ func (s *site) checkLogs() {
 		for _, text := range texts() {
 			if bytes.Contains(logged, []byte(text)) {
 				s.t.Errorf("a log of xtokend holds %q", text)
+			}
+			if bytes.Contains(s.answers, []byte(text)) {
+				s.t.Errorf("xtokend tells those who watch it %q", text)
 			}
 		}
 	}
@@ -274,6 +280,7 @@ func (s *site) launchFront() {
 	}
 	s.front = startProcess(s.t, "xtokend", exec.Command(s.program, "serve", "--config", settings))
 	s.fronts = append(s.fronts, s.front)
+	s.t.Cleanup(s.keepAnswers) // before the process ends
 	s.awaitLog("msg=ready", 0)
 }
 
@@ -295,6 +302,7 @@ func (s *site) restartServer() {
 // endFront ends xtokend by a signal and waits for its end.
 func (s *site) endFront(signal syscall.Signal) {
 	s.t.Helper()
+	s.keepAnswers()
 	s.front.signal(s.t, signal)
 	s.front.wait(s.ctx, s.t)
 }
@@ -302,6 +310,7 @@ func (s *site) endFront(signal syscall.Signal) {
 // stopFront ends xtokend as a service manager does.
 func (s *site) stopFront() {
 	s.t.Helper()
+	s.keepAnswers()
 	s.front.signal(s.t, syscall.SIGTERM)
 	if status := s.front.wait(s.ctx, s.t); status != 0 {
 		s.t.Fatalf("xtokend ended with exit status %d", status)

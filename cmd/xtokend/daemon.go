@@ -22,7 +22,7 @@ func (o *operations) Status(ctx context.Context) admin.Status {
 	stats := p.front.Stats()
 	s := admin.Status{
 		Version:         version(),
-		Started:         o.started.UTC(),
+		Started:         p.started.UTC(),
 		Draining:        p.front.Draining(),
 		NotReady:        o.notReady(ctx),
 		Sessions:        stats.Authenticated(),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -97,9 +96,7 @@ func (d *demonstration) introduce(p *process) {
 	fmt.Fprintf(p.stdout, "  credentials  %s/credentials?name=alice\n", e.url)
 	fmt.Fprintf(p.stdout, "  domain       %s, with rooms at %s\n\n", d.domain.Name, d.domain.Host.Rooms)
 	fmt.Fprintf(p.stdout, "Anybody on this machine may log in as anybody. Nothing is kept. Ctrl-C ends it.\n")
-	if b, ok := p.stdout.(*bufio.Writer); ok {
-		b.Flush() // an error stays, and is told at the end
-	}
+	p.flush()
 }
 
 // endpoints are the addresses of a demonstration.

@@ -40,6 +40,7 @@ func (c *drainCommand) Run(p *process) error {
 		}
 		fmt.Fprintf(p.stdout, "%s, sessions left: %d\n", said, done.Left)
 		if c.Wait && done.Left > 0 {
+			p.flush()
 			return awaitNobody(client)
 		}
 		return nil

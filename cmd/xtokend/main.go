@@ -49,6 +49,14 @@ type process struct {
 	stdout, stderr io.Writer
 }
 
+// flush shows what was printed before the command ends. An error stays, and is
+// told at the end.
+func (p *process) flush() {
+	if b, ok := p.stdout.(*bufio.Writer); ok {
+		b.Flush()
+	}
+}
+
 func main() {
 	stdout := bufio.NewWriter(os.Stdout)
 	finish := func(status int) {

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"xtokend/cmd/xtokend/internal/admin"
 	"xtokend/cmd/xtokend/internal/config"
@@ -22,9 +21,8 @@ import (
 
 // operations are what can be seen and done from outside while the daemon runs.
 type operations struct {
-	parts   *parts
-	log     *slog.Logger
-	started time.Time
+	parts *parts
+	log   *slog.Logger
 
 	serving, stopping atomic.Bool
 
@@ -36,7 +34,7 @@ type operations struct {
 
 // openOperations opens what the settings want, or nothing. It answers nobody yet.
 func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog.Logger) (*operations, error) {
-	o := &operations{parts: p, log: log, started: time.Now(), opened: make([]net.Listener, 2)}
+	o := &operations{parts: p, log: log, opened: make([]net.Listener, 2)}
 	p.watch()
 	o.metrics = metrics.NewServer(p.metrics, metrics.Health{Alive: func() { p.front.Stats() }, NotReady: o.notReady}, log)
 	o.admin = admin.NewServer(o, log)

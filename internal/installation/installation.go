@@ -27,6 +27,8 @@ type Installation struct {
 	DirectTLS string              // host:port
 	HTTP      string              // host:port for browsers, in clear
 	HTTPS     string              // host:port for browsers
+	Metrics   string              // host:port
+	Admin     string              // path of the socket; empty: none
 
 	OTPSeed, TokenSecret string // the only key
 
@@ -70,7 +72,7 @@ func New(dir string, server *stockserver.Server, host net.IP) (*Installation, er
 		i.Domain, i.Rooms = "example.org", "conference.example.org"
 		i.HostFile = i.file("host.db")
 	}
-	if err := stockserver.FreeAddresses(host.String(), &i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS); err != nil {
+	if err := stockserver.FreeAddresses(host.String(), &i.StartTLS, &i.DirectTLS, &i.HTTP, &i.HTTPS, &i.Metrics); err != nil {
 		return nil, fmt.Errorf("installation: %w", err)
 	}
 	if err := i.writeCertificate(host); err != nil {
@@ -95,11 +97,16 @@ func (i *Installation) WriteSettings() (path string, err error) {
 	}
 	settings := map[string]any{
 		"listen":          []string{"xmpp://" + i.StartTLS, "xmpps://" + i.DirectTLS, "http://" + i.HTTP, "https://" + i.HTTPS},
+		"metrics":         i.Metrics,
+		"admin":           "",
 		"allowed_origins": list(i.AllowedOrigins),
 		"tls":             map[string]any{"certificate": i.file(certificateFile), "key": i.file(keyFile)},
 		"domain":          []map[string]any{domain},
 		"replay":          map[string]any{"store": "file", "path": i.file("replay.db")},
 		"log":             map[string]any{"level": i.LogLevel},
+	}
+	if i.Admin != "" {
+		settings["admin"] = "unix:" + i.Admin
 	}
 	if i.TrustedProxies != nil {
 		settings["trusted_proxies"] = i.TrustedProxies
