@@ -366,7 +366,10 @@ func TestCommandsThatTakeLong(t *testing.T) {
 		contains(t, ask(p, "get", ops, "q", ping), `type="result"`)
 	})
 	l.stop()
-	for range 4 {
+	if len(ended) != 4 {
+		t.Errorf("%d of 4 commands have ended with the link", len(ended))
+	}
+	for range len(ended) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("a command ended with %v", err)
 		}

@@ -106,6 +106,7 @@ func TestWhatAnybodyIsTold(t *testing.T) {
 		{"long text", "get", "<ping xmlns='urn:xmpp:ping'>" + strings.Repeat("x", 64<<10) + "</ping>", []string{`type="error"`, "<policy-violation "}},
 		{"long attribute", "get", "<ping xmlns='urn:xmpp:ping' x='" + strings.Repeat("x", 64<<10) + "'/>", []string{`type="error"`, "<policy-violation "}},
 		{"many elements", "get", "<ping xmlns='urn:xmpp:ping'>" + strings.Repeat("<x/>", 4<<10) + "</ping>", []string{`type="error"`, "<policy-violation "}},
+		{"many attributes", "get", "<ping xmlns='urn:xmpp:ping'" + manyAttributes(4<<10) + "/>", []string{`type="error"`, "<policy-violation "}},
 		{"not so long", "get", "<ping xmlns='urn:xmpp:ping'>" + strings.Repeat("x", 60<<10) + "</ping>", []string{`type="result"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,6 +120,14 @@ func TestWhatAnybodyIsTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+func manyAttributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " a%d=''", i)
+	}
+	return b.String()
 }
 
 func TestWhatIsAnsweredToNobody(t *testing.T) {
