@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 
+	"mellium.im/xmpp/stream"
+
 	"xtokend/sasl"
 )
 
@@ -76,8 +78,16 @@ func (s *session) logEnd(err error, se *streamError) {
 		slog.Int64("bytes_from_client", s.relayed.fromClient.Load()),
 		slog.Int64("bytes_to_client", s.relayed.toClient.Load()))
 	level := slog.LevelInfo
-	if s.upstream == nil && se == nil {
+	switch {
+	case s.upstream != nil:
+	case se == nil:
 		level = slog.LevelDebug // port scans, health checks
+	case se.condition == stream.ResourceConstraint.Err: // a flood must not fill the disk
+		level = slog.LevelDebug
+		if omitted, ok := s.front.storms.allow(se.condition); ok {
+			level = slog.LevelWarn
+			attrs = append(attrs, slog.Int("similar_lines_omitted", omitted))
+		}
 	}
 	s.front.log.LogAttrs(context.Background(), level, "session closed", attrs...)
 }

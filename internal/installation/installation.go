@@ -38,6 +38,7 @@ type Installation struct {
 	AllowedOrigins []string // of pages; nil: the same origin
 	PublicURLs     []string // for host-meta; nil: none
 	LogLevel       string
+	Limits         map[string]any // of [limits]; nil: the defaults
 
 	// With a server.
 	AccountSecret    string
@@ -107,6 +108,9 @@ func (i *Installation) WriteSettings() (path string, err error) {
 	}
 	if i.Admin != "" {
 		settings["admin"] = "unix:" + i.Admin
+	}
+	if i.Limits != nil {
+		settings["limits"] = i.Limits
 	}
 	if i.TrustedProxies != nil {
 		settings["trusted_proxies"] = i.TrustedProxies

@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"xtokend/internal/flood"
+)
+
+// What the size of a flood that XTOKEND_FLOOD sets is measured against.
+const (
+	floodedLogins = 300
+	slowestLogin  = time.Second // of a hundred, the slowest but one
+)
+
+// Strangers come in numbers, say nothing, next to nothing or never stop, and try
+// tokens that are none, while users log in over every transport. All do. When the
+// strangers have gone, xtokend holds no more descriptors than before.
+func TestUsersLogInWhileStrangersFloodTheFront(t *testing.T) {
+	size, long, err := flood.SizeOr(flood.Size{Idle: 200, Slow: 50, Endless: 50, Refused: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSiteOn(t, builtInHost, func(s *site) {
+		s.LogLevel = "info"
+		s.Limits = map[string]any{"negotiation_timeout": "5s"}
+		if long {
+			s.program = measured(t) // as users have it, with its default limits
+		} else {
+			s.Limits["unauthenticated"] = 20
+		}
+	})
+	login := func(n int) time.Duration {
+		services := s.allServices()
+		to := services[n%len(services)]
+		token := s.issuer.token("alice")
+		began := time.Now()
+		if err := s.logInAt(to, "alice", token); err != nil {
+			t.Errorf("%s: %v", to.name, err)
+		}
+		return time.Since(began)
+	}
+	for n := range s.allServices() {
+		login(n) // what is opened once is open
+	}
+	process := s.front.cmd.Process.Pid
+	descriptors, memory := openDescriptors(t, process), residentKilobytes(t, process)
+
+	f := &flood.Flood{Size: size, XMPP: []string{s.StartTLS}, HTTP: []string{s.HTTP}, TLS: []string{s.DirectTLS, s.HTTPS},
+		Hosts: 10, Pace: time.Second}
+	if err := f.Start(s.ctx); err != nil {
+		t.Fatal(err)
+	}
+	logins := 2 * len(s.allServices())
+	if long {
+		logins = floodedLogins
+	}
+	var took []time.Duration
+	for n := range logins {
+		took = append(took, login(n))
+	}
+	flooded := residentKilobytes(t, process)
+	f.Stop()
+	left, err := f.Settled(s.ctx, descriptors, func() int { return openDescriptors(t, process) })
+	if err != nil {
+		t.Errorf("descriptors: %d before, %d after: %v", descriptors, left, err)
+	}
+	slices.Sort(took)
+	p99 := took[len(took)*99/100]
+	t.Logf("%d strangers' connections; logins p50 %v, p99 %v; descriptors %d, then %d; memory %d kB, %d kB in the flood, then %d kB",
+		f.Connections(), took[len(took)/2], p99, descriptors, left, memory, flooded, residentKilobytes(t, process))
+	if long && p99 > slowestLogin {
+		t.Errorf("a login took %v, want %v at most", p99, slowestLogin)
+	}
+}
+
+// measured is xtokend without the race detector, which takes many times the memory.
+func measured(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(buildDir, "xtokend-measured")
+	if written, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "xtokend/cmd/xtokend").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, written)
+	}
+	return path
+}
+
+func openDescriptors(t *testing.T, process int) int {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", process))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// residentKilobytes is VmRSS of proc(5).
+func residentKilobytes(t *testing.T, process int) int {
+	t.Helper()
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(process), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(status) {
+		if rest, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
+			kilobytes, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kilobytes
+		}
+	}
+	t.Fatal("the process has no VmRSS")
+	return 0
+}
