@@ -33,7 +33,7 @@ func TestAFloodShutsNobodyOut(t *testing.T) {
 	logins() // what is made once is there
 	goroutines, heap := runtime.NumGoroutine(), heapBytes()
 
-	f := &flood.Flood{Size: size, XMPP: []string{sc.tcp.String()}, HTTP: []string{sc.http.String()}, TLS: []string{sc.tls.String()}, Hosts: 10, Pace: 100 * time.Millisecond}
+	f := &flood.Flood{Size: size, XMPP: []string{sc.tcp.String()}, HTTP: []string{sc.http.String()}, TLS: []string{sc.tls.String()}, Hosts: 10, Pace: 100 * time.Millisecond, Return: 100 * time.Millisecond}
 	ctx, done := context.WithTimeout(t.Context(), 3*patience)
 	defer done()
 	must(t, f.Start(ctx))

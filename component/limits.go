@@ -41,6 +41,8 @@ const (
 	// lingerBytes bounds what is read from a client after our stream end, so that
 	// what is under way does not turn into a reset that destroys our last words.
 	lingerBytes = 4 << 20
+	// strangerLingerBytes is lingerBytes for those who have not logged in.
+	strangerLingerBytes = 1 << 20
 	// refusals is how many connections above Limits.Streams are told why they
 	// are refused; more are closed without a word.
 	refusals = 64

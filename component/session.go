@@ -113,7 +113,11 @@ func (s *session) close(err error) {
 	}
 	// Whoever was displaced must make room at once.
 	if se != nil && err != errDisplaced || isClosed(err) {
-		s.transport.linger()
+		most := int64(lingerBytes)
+		if s.upstream == nil {
+			most = strangerLingerBytes
+		}
+		s.transport.linger(most)
 	}
 	s.transport.Close()
 	s.countLimit(err, se)

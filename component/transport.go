@@ -105,10 +105,10 @@ func (t *transport) say(b []byte) {
 	t.Conn.Write(b)
 }
 
-// linger closes the writing side and waits, within bounds, until the client has
+// linger closes the writing side and waits, for so many bytes at most, until the client has
 // closed too: closing with bytes unread would reset the connection, and the
 // client might never see our last words.
-func (t *transport) linger() {
+func (t *transport) linger(most int64) {
 	t.raw.SetWriteDeadline(time.Now().Add(closeTimeout))
 	if c, ok := t.Conn.(*tls.Conn); ok {
 		c.CloseWrite()
@@ -118,5 +118,5 @@ func (t *transport) linger() {
 		return
 	}
 	t.raw.SetReadDeadline(time.Now().Add(closeTimeout))
-	io.CopyN(io.Discard, t.raw, lingerBytes)
+	io.CopyN(io.Discard, t.raw, most)
 }

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"xtokend/internal/flood"
+	strangers "xtokend/internal/flood" // the package has a flood already
 )
 
 // What the size of a flood that XTOKEND_FLOOD sets is measured against.
 const (
-	floodedLogins = 300
+	floodedLogins = 3000
 	slowestLogin  = time.Second // of a hundred, the slowest but one
 )
 
@@ -24,25 +24,25 @@ const (
 // tokens that are none, while users log in over every transport. All do. When the
 // strangers have gone, xtokend holds no more descriptors than before.
 func TestUsersLogInWhileStrangersFloodTheFront(t *testing.T) {
-	size, long, err := flood.SizeOr(flood.Size{Idle: 200, Slow: 50, Endless: 50, Refused: 20})
+	size, long, err := strangers.SizeOr(strangers.Size{Idle: 200, Slow: 50, Endless: 50, Refused: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newSiteOn(t, builtInHost, func(s *site) {
 		s.LogLevel = "info"
-		s.Limits = map[string]any{"negotiation_timeout": "5s"}
 		if long {
 			s.program = measured(t) // as users have it, with its default limits
 		} else {
-			s.Limits["unauthenticated"] = 20
+			s.Limits = map[string]any{"unauthenticated": 20, "negotiation_timeout": "5s"}
 		}
 	})
 	login := func(n int) time.Duration {
 		services := s.allServices()
 		to := services[n%len(services)]
-		token := s.issuer.token("alice")
+		user := fmt.Sprintf("user%d", n) // who has gone without a word has a session still
+		token := s.issuer.token(user)
 		began := time.Now()
-		if err := s.logInAt(to, "alice", token); err != nil {
+		if err := s.logInAt(to, user, token); err != nil {
 			t.Errorf("%s: %v", to.name, err)
 		}
 		return time.Since(began)
@@ -53,8 +53,11 @@ func TestUsersLogInWhileStrangersFloodTheFront(t *testing.T) {
 	process := s.front.cmd.Process.Pid
 	descriptors, memory := openDescriptors(t, process), residentKilobytes(t, process)
 
-	f := &flood.Flood{Size: size, XMPP: []string{s.StartTLS}, HTTP: []string{s.HTTP}, TLS: []string{s.DirectTLS, s.HTTPS},
-		Hosts: 10, Pace: time.Second}
+	f := &strangers.Flood{Size: size, XMPP: []string{s.StartTLS}, HTTP: []string{s.HTTP}, TLS: []string{s.DirectTLS, s.HTTPS},
+		Hosts: 10, Pace: time.Second, Return: time.Second}
+	if long {
+		f.Return = 5 * time.Second
+	}
 	if err := f.Start(s.ctx); err != nil {
 		t.Fatal(err)
 	}

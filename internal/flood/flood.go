@@ -4,6 +4,7 @@
 package flood
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -53,9 +54,9 @@ type Flood struct {
 	XMPP, HTTP, TLS []string
 	// Hosts is how many addresses of 127.88.1.0/24 it comes from, 254 at most.
 	Hosts int
-	// Pace is the time between two bytes of a slow client, and before a client
-	// comes back.
-	Pace time.Duration
+	// Pace is the time between two bytes of a slow client, Return that before a
+	// client comes back.
+	Pace, Return time.Duration
 
 	stop    context.CancelFunc
 	clients sync.WaitGroup
@@ -142,12 +143,12 @@ func (f *Flood) client(ctx context.Context, n int, total int64, act func(context
 			release()
 			conn.Close()
 		}
-		f.pause(ctx)
+		pause(ctx, f.Return)
 	}
 }
 
-func (f *Flood) pause(ctx context.Context) {
-	timer := time.NewTimer(f.Pace)
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -167,10 +168,12 @@ func (f *Flood) slow(ctx context.Context, conn net.Conn, to kind) {
 		if _, err := io.WriteString(conn, begin[i:i+1]); err != nil {
 			return
 		}
-		f.pause(ctx)
+		pause(ctx, f.Pace)
 	}
 	io.Copy(io.Discard, conn)
 }
+
+var more = bytes.Repeat([]byte("A"), 16384)
 
 func (f *Flood) endless(_ context.Context, conn net.Conn, to kind) {
 	begin := map[kind]string{
@@ -181,9 +184,8 @@ func (f *Flood) endless(_ context.Context, conn net.Conn, to kind) {
 	if _, err := io.WriteString(conn, begin); err != nil {
 		return
 	}
-	more := strings.Repeat("A", 4096)
 	for {
-		if _, err := io.WriteString(conn, more); err != nil {
+		if _, err := conn.Write(more); err != nil {
 			return
 		}
 	}
@@ -207,7 +209,7 @@ func (f *Flood) Settled(ctx context.Context, before int, measure func() int) (no
 		if now = measure(); now <= before {
 			return now, nil
 		}
-		f.pause(ctx)
+		pause(ctx, f.Pace)
 		if ctx.Err() != nil {
 			return now, errors.New("it does not return to the level before")
 		}
