@@ -63,7 +63,7 @@ func run(t *testing.T, address, secret string, change func(*link.Config)) *runni
 	return r
 }
 
-func runProsody(t *testing.T, p *stockserver.Server) *running {
+func linkTo(t *testing.T, p *stockserver.Server) *running {
 	t.Helper()
 	r := run(t, p.Component, p.ComponentSecret, nil)
 	r.up(t)

@@ -10,12 +10,22 @@ import (
 	"xtokend/component/server"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
+	"xtokend/internal/stockserver"
 	"xtokend/internal/stockserver/stockservertest"
 )
 
 func TestAccounts(t *testing.T) {
 	p := prosodytest.Start(t, prosody.Options{})
-	l := runProsody(t, p)
+	l := linkTo(t, p)
+	changeAccounts(t, p, l)
+	if _, err := l.List(t.Context()); !errors.Is(err, link.ErrListUnsupported) {
+		t.Errorf("list: error %v, want %v", err, link.ErrListUnsupported)
+	}
+}
+
+// changeAccounts does all that can be done to an account, and leaves none.
+func changeAccounts(t *testing.T, p *stockserver.Server, l *running) {
+	t.Helper()
 	for _, step := range []struct {
 		name string
 		do   func() error
@@ -37,9 +47,6 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%s: account exists: %t", step.name, has)
 		}
 	}
-	if _, err := l.List(t.Context()); !errors.Is(err, link.ErrListUnsupported) {
-		t.Errorf("list: error %v, want %v", err, link.ErrListUnsupported)
-	}
 }
 
 func TestProsodyRefuses(t *testing.T) {
@@ -53,7 +60,7 @@ func TestProsodyRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := prosodytest.Start(t, tt.options)
-			l := runProsody(t, p)
+			l := linkTo(t, p)
 			says(t, l.Add(t.Context(), alice, "one"), tt.want)
 			if stockservertest.HasAccount(t, p, "alice") {
 				t.Error("the account was made")
@@ -83,7 +90,7 @@ func TestConnectRefused(t *testing.T) {
 
 func TestNameIsTaken(t *testing.T) {
 	p := prosodytest.Start(t, prosody.Options{})
-	first := runProsody(t, p)
+	first := linkTo(t, p)
 	second := run(t, p.Component, p.ComponentSecret, nil)
 	says(t, second.trouble(t), "each node needs a name of its own")
 	if err := first.Add(t.Context(), alice, "one"); err != nil {
@@ -96,7 +103,7 @@ func TestNameIsTaken(t *testing.T) {
 
 func TestReconnect(t *testing.T) {
 	p := prosodytest.Start(t, prosody.Options{})
-	l := runProsody(t, p)
+	l := linkTo(t, p)
 	for _, end := range []struct {
 		name string
 		do   func() error
@@ -129,7 +136,7 @@ func TestReconnect(t *testing.T) {
 
 func TestFrozenServerIsBoundedByContext(t *testing.T) {
 	p := prosodytest.Start(t, prosody.Options{})
-	l := runProsody(t, p)
+	l := linkTo(t, p)
 	if err := p.Freeze(); err != nil {
 		t.Fatal(err)
 	}
