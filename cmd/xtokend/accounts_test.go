@@ -14,16 +14,16 @@ import (
 	"xtokend/internal/stockserver/stockservertest"
 )
 
-// site is a Prosody and the settings for it.
+// site is a server and the settings for it.
 type site struct {
-	prosody *stockserver.Server
-	config  string
+	server *stockserver.Server
+	config string
 }
 
 func newSite(t *testing.T, o prosody.Options) *site {
 	t.Helper()
-	s := &site{prosody: prosodytest.Start(t, o), config: filepath.Join(t.TempDir(), "xtokend.toml")}
-	s.write(t, s.prosody.ComponentSecret)
+	s := &site{server: prosodytest.Start(t, o), config: filepath.Join(t.TempDir(), "xtokend.toml")}
+	s.write(t, s.server.ComponentSecret)
 	return s
 }
 
@@ -40,7 +40,7 @@ account_secret = "an-account-secret-of-32-or-more-characters"
 address = %q
 name = %q
 secret = %q
-`, s.prosody.Domain, s.prosody.C2S, s.prosody.Component, s.prosody.ComponentName, componentSecret)
+`, s.server.Domain, s.server.C2S, s.server.Component, s.server.ComponentName, componentSecret)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func (s *site) accounts(t *testing.T, stdin string, args ...string) (stdout, std
 
 func TestAccounts(t *testing.T) {
 	s := newSite(t, prosody.Options{})
-	if err := s.prosody.Register(t.Context(), "carol", "her own password"); err != nil {
+	if err := s.server.Register(t.Context(), "carol", "her own password"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -67,7 +67,7 @@ func TestAccounts(t *testing.T) {
 		t.Fatalf("add: %q, %q, exit status %d", stdout, stderr, status)
 	}
 	for _, name := range []string{"alice", "bob", "jürgen"} {
-		if !stockservertest.HasAccount(t, s.prosody, name) {
+		if !stockservertest.HasAccount(t, s.server, name) {
 			t.Errorf("%s has no account", name)
 		}
 	}
@@ -86,7 +86,7 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("standard error has no %q:\n%s", want, stderr)
 		}
 	}
-	if !stockservertest.HasAccount(t, s.prosody, "dave") {
+	if !stockservertest.HasAccount(t, s.server, "dave") {
 		t.Error("dave has no account")
 	}
 
@@ -94,7 +94,7 @@ func TestAccounts(t *testing.T) {
 	if stdout != "removed: 1, not there: 1, failed: 0\n" || stderr != "" || status != exitOK {
 		t.Errorf("remove: %q, %q, exit status %d", stdout, stderr, status)
 	}
-	if stockservertest.HasAccount(t, s.prosody, "alice") {
+	if stockservertest.HasAccount(t, s.server, "alice") {
 		t.Error("alice still has an account")
 	}
 
@@ -136,7 +136,7 @@ func TestAccountsOfARunningXtokend(t *testing.T) {
 	}
 
 	stdout, stderr, status := s.accounts(t, "bob\n", "add")
-	if stdout != "" || status != exitFailure || !strings.Contains(stderr, "another component is connected as "+s.prosody.ComponentName) ||
+	if stdout != "" || status != exitFailure || !strings.Contains(stderr, "another component is connected as "+s.server.ComponentName) ||
 		!strings.Contains(stderr, "xtokend: hint: a running xtokend holds this name: stop it meanwhile, or") {
 		t.Errorf("%q, %q, exit status %d", stdout, stderr, status)
 	}
@@ -157,8 +157,8 @@ func TestAccountsThatCannotBeReached(t *testing.T) {
 	if strings.Contains(stderr, "not-the-components-secret") {
 		t.Error("the secret is shown")
 	}
-	s.write(t, s.prosody.ComponentSecret)
-	if err := s.prosody.Kill(); err != nil {
+	s.write(t, s.server.ComponentSecret)
+	if err := s.server.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	stdout, stderr, status = s.accounts(t, "alice\n", "add")
