@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,8 +26,9 @@ type pair struct {
 	*site // their issuer, and what their clients trust; it has no front of its own
 	redis *redistest.Server
 	nodes [2]*node
-	// Where HAProxy listens.
+	// Where HAProxy listens, for clients and for its administrator.
 	services []service
+	haproxy  string
 }
 
 // node is one of them.
@@ -77,7 +80,10 @@ func newPair(t *testing.T) *pair {
 	text := settle(t, contribution(t, "two-nodes/haproxy.cfg"),
 		"10.0.0.11:5280", http[0], "10.0.0.12:5280", http[1], "10.0.0.11:5222", xmpp[0], "10.0.0.12:5222", xmpp[1],
 		"127.0.0.1:5347", server.Component)
-	at := runHAProxyOn(t, p.site, t.TempDir(), text, ":::443 v4v6", ":::5223 v4v6", ":::5222 v4v6", "10.0.0.10:5348")
+	dir := t.TempDir()
+	p.haproxy = filepath.Join(dir, "admin.sock")
+	text = "global\n    stats socket " + p.haproxy + " mode 600 level admin\n" + text // as Debian's has
+	at := runHAProxyOn(t, p.site, dir, text, ":::443 v4v6", ":::5223 v4v6", ":::5222 v4v6", "10.0.0.10:5348")
 	p.services = []service{
 		{name: "BOSH", scheme: "https", address: at[0]}, {name: "WebSocket", scheme: "wss", address: at[0]},
 		{name: "direct TLS", scheme: "xmpps", address: at[1]}, {name: "STARTTLS", scheme: "xmpp", address: at[2]},
@@ -116,7 +122,7 @@ func (p *pair) newNode(t *testing.T, n int, server, component, http, xmpp, compo
 		componentName(1), componentName(n+1),
 		"10.0.0.10:5322", server, "10.0.0.10:5348", component, "10.0.0.10:6380", p.redis.Address,
 		`tls = "starttls"`, "tls = \"starttls\"\nca_file = \"/etc/xtokend/ca.pem\"",
-		"/etc/xtokend", dir) + "[log]\nlevel = \"debug\"\n"
+		"/etc/xtokend", dir, "/run/xtokend", dir) + "[log]\nlevel = \"debug\"\n"
 	return &node{
 		name: name, settings: writeFile(t, filepath.Join(dir, "xtokend.toml"), text),
 		service: service{name: name, scheme: "xmpp", address: xmpp},
@@ -221,17 +227,42 @@ func TestTwoNodes(t *testing.T) {
 			session := p.mustBind("carol", n.service)
 			sessions = append(sessions, session)
 		}
-		now := time.Now().Unix() / replay.StepSeconds
-		window := replay.Window{First: now - 1, Current: now, Last: now + 1}
-		revocation := replay.Revocation{Domain: domain, Address: "carol", Through: now - 2, Window: window}
-		if err := p.store(time.Now).Revoke(p.ctx, revocation); err != nil {
-			t.Fatal(err)
+		token := p.issuer.token("carol")
+		revoke := exec.CommandContext(p.ctx, p.program, "revoke", "--config", here.settings, "carol@"+domain)
+		if said, err := revoke.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, said)
 		}
 		for n, session := range sessions {
 			if _, err := session.read(); err != streamError("reset") {
 				t.Errorf("at %s: %v", p.nodes[n].name, err)
 			}
 		}
+		if err := p.logInAt(there.service, "carol", token); err != saslFailure("credentials-expired") {
+			t.Errorf("a token from before: %v", err)
+		}
+	})
+	t.Run("a node is taken out by HAProxy", func(t *testing.T) {
+		var resident *stream
+		for resident == nil {
+			session := p.mustBind("alice", p.services[0])
+			if strings.HasPrefix(session.framing.(*boshFraming).sid, "n1-") {
+				resident = session
+			}
+		}
+		offset := here.process.log.Len()
+		p.tellHAProxy(t, "drain")
+		for _, to := range p.services {
+			for range 3 {
+				if err := p.logInAt(to, "alice", p.issuer.token("alice")); err != nil {
+					t.Errorf("%s: %v", to.name, err)
+				}
+			}
+		}
+		p.ping(t, resident)
+		if strings.Contains(string(here.process.log.Bytes()[offset:]), "msg=authenticated") {
+			t.Error("new clients are passed on to it")
+		}
+		p.tellHAProxy(t, "ready")
 	})
 	t.Run("nobody logs in without Redis, nor when it is wiped", func(t *testing.T) {
 		resident := p.mustBind("bob", here.service)
@@ -252,6 +283,23 @@ func TestTwoNodes(t *testing.T) {
 		}
 		p.ping(t, resident)
 	})
+}
+
+// tellHAProxy sets the state of n1 everywhere, as README.md says.
+func (p *pair) tellHAProxy(t *testing.T, state string) {
+	t.Helper()
+	for _, backend := range []string{"xtokend", "xtokend_behind_tls", "xtokend_starttls"} {
+		conn, err := net.Dial("unix", p.haproxy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "set server %s/n1 state %s\n", backend, state)
+		answer, err := io.ReadAll(conn)
+		conn.Close()
+		if err != nil || strings.TrimSpace(string(answer)) != "" {
+			t.Fatalf("HAProxy: %s, %v", answer, err)
+		}
+	}
 }
 
 // ping has the server answer (XEP-0199), so that the session is known to be alive.

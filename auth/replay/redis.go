@@ -64,6 +64,7 @@ type Redis struct {
 	mu     sync.Mutex // a leaf: never held over I/O
 	marker string     // as seen last; "" before the first answer
 	closed bool
+	err    error // of the last look
 
 	stop      context.CancelFunc
 	done      <-chan struct{} // closed by stop
@@ -127,6 +128,7 @@ func OpenRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	}
 	open, stop := context.WithCancel(context.Background())
 	r.stop, r.done = stop, open.Done()
+	r.err = err
 	r.watching.Go(func() { r.watch(open, err) })
 	return r, nil
 }

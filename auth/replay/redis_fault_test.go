@@ -119,7 +119,7 @@ func TestRedisNew(t *testing.T) {
 func TestRedisLooksForLosses(t *testing.T) {
 	s := redistest.Start(t, redistest.Options{})
 	var log logged
-	openRedis(t, replay.RedisOptions{
+	store := openRedis(t, replay.RedisOptions{
 		Addresses: []string{s.Address}, Interval: 10 * time.Millisecond, Log: log.logger(),
 		Now: func() time.Time { return time.Unix(start*replay.StepSeconds, 0) },
 	})
@@ -127,8 +127,14 @@ func TestRedisLooksForLosses(t *testing.T) {
 	s.Await(fmt.Sprint(start+1), "HGET", "xtokend:{replay}:state", "lost")
 	s.Kill()
 	wantSoon(t, &log, "unavailable")
+	if store.Err() == nil {
+		t.Error("no error of the last look")
+	}
 	s.Restart()
 	wantSoon(t, &log, "available again")
+	if err := store.Err(); err != nil {
+		t.Error(err)
+	}
 }
 
 // wantSoon waits until a log has a text.

@@ -28,7 +28,17 @@ func (r *Redis) watch(ctx context.Context, err error) {
 		if err = r.mark(ctx); ctx.Err() != nil {
 			return
 		}
+		r.mu.Lock()
+		r.err = err
+		r.mu.Unlock()
 	}
+}
+
+// Err says why the store could not answer when it looked last, on its own, every few seconds; nil if it could.
+func (r *Redis) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
 }
 
 // revocationMessage is what nodes tell each other.

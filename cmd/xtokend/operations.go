@@ -100,7 +100,7 @@ func (o *operations) notReady(context.Context) (missing []string) {
 	if o.parts.front.Draining() {
 		missing = append(missing, "draining: nobody new is let in")
 	}
-	if o.parts.metrics.StoreState() == metrics.Down {
+	if o.parts.storeIsDown() {
 		missing = append(missing, "the replay store does not answer")
 	}
 	// One domain of several must not take the others' clients away.

@@ -10,6 +10,7 @@ import (
 
 	"xtokend/auth/replay"
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/metrics"
 )
 
 // openRedis opens the store that nodes share.
@@ -48,4 +49,10 @@ func (p *parts) followRevocations(ctx context.Context, log *slog.Logger) {
 			log.Info("sessions ended: their user is revoked", "user", user.String(), "sessions", ended)
 		}
 	})
+}
+
+// storeIsDown reports whether the replay store is known not to answer: by the last
+// login, or by a shared store's own look.
+func (p *parts) storeIsDown() bool {
+	return p.metrics.StoreState() == metrics.Down || p.shared != nil && p.shared.Err() != nil
 }
