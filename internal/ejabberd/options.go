@@ -71,7 +71,10 @@ func (o Options) config(p program) ([]byte, error) {
 		"access_rules":         settings{"configure": settings{"allow": "admin"}},
 		"modules":              o.modules(p),
 
-		"s2s_access": "none", // nothing leaves this machine
+		// Nothing leaves this machine.
+		"s2s_access": "none",
+		"acme":       settings{"auto": false},
+
 		"api_permissions": settings{
 			"tests": settings{
 				"from": []string{"mod_http_api"},
@@ -101,7 +104,7 @@ func (o Options) guide(p program) string {
 		"5322", stockserver.Port(p.C2S),
 		"5347", stockserver.Port(p.Component),
 		"…", p.ComponentSecret,
-	).Replace(o.GuideLines) + "\nhosts: [" + p.Domain + "]\nlog_rotate_count: 0\ns2s_access: none\n"
+	).Replace(o.GuideLines) + "\nhosts: [" + p.Domain + "]\nlog_rotate_count: 0\ns2s_access: none\nacme: {auto: false}\n"
 }
 
 func (o Options) listeners(p program) []settings {
