@@ -174,6 +174,7 @@ func (s *session) refuse(mechanism string, failure *sasl.Failure) error {
 		s.failures++
 		s.front.attempts.failed(s.address, s.claimed)
 	}
+	s.attempted = true
 	s.logRefused(mechanism, failure)
 	s.observe(mechanism, failure.Reason, auth.Acceptance{})
 	b := []byte("<failure xmlns='" + nsSASL + "'><" + string(failure.Condition) + "/>")

@@ -43,6 +43,7 @@ type scene struct {
 	wildcard bool   // listen on all addresses: not loopback
 	revoked  string // a user whose tokens of before now are revoked
 	panics   int64  // that the test provokes
+	json     bool   // the log's form
 	log      syncBuffer
 
 	front     *component.Front
@@ -85,7 +86,11 @@ func (sc *scene) start(t *testing.T) *scene {
 	must(t, err)
 	sc.clientTLS = &tls.Config{ServerName: testDomain, RootCAs: pair.Roots, NextProtos: []string{"xmpp-client"}}
 	sc.config.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
-	sc.config.Logger = slog.New(slog.NewTextHandler(&sc.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o := &slog.HandlerOptions{Level: slog.LevelDebug}
+	sc.config.Logger = slog.New(slog.NewTextHandler(&sc.log, o))
+	if sc.json {
+		sc.config.Logger = slog.New(slog.NewJSONHandler(&sc.log, o))
+	}
 	if sc.config.Now == nil {
 		sc.config.Now = func() time.Time { return testNow }
 	}
@@ -176,14 +181,42 @@ func (silentUpstream) Open(ctx context.Context, _ jid.JID) (net.Conn, error) {
 }
 
 type syncBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
+	mu      sync.Mutex
+	b       strings.Builder
+	written chan struct{} // closed by the next write; nil if nobody waits
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.written != nil {
+		close(b.written)
+		b.written = nil
+	}
 	return b.b.Write(p)
+}
+
+// await returns when text was written.
+func (b *syncBuffer) await(t *testing.T, text string) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		b.mu.Lock()
+		found := strings.Contains(b.b.String(), text)
+		if b.written == nil {
+			b.written = make(chan struct{})
+		}
+		written := b.written
+		b.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-written:
+		case <-late:
+			t.Fatalf("%s was not written", text)
+		}
+	}
 }
 
 // empty forgets what was written.

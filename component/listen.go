@@ -90,6 +90,9 @@ func (f *Front) start(t *transport) {
 	if s.verdict = f.streams.add(s, t.mayBeProxied()); s.verdict == dropped {
 		cancel(nil)
 		t.Close()
+		if omitted, ok := f.storms.allow("dropped"); ok {
+			f.log.Warn("connections beyond the limits are closed without a word", "limit", s.limit, "address", s.address.String(), "similar_lines_omitted", omitted)
+		}
 		return
 	}
 	f.mu.Lock()
@@ -103,7 +106,7 @@ func (f *Front) start(t *transport) {
 	f.sessions.Go(func() {
 		defer f.streams.remove(s)
 		defer cancel(nil)
-		defer s.recoverPanic()
+		defer s.recoverLoss()
 		s.serve(ctx)
 	})
 }

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -63,7 +64,7 @@ func (s *session) logRefused(mechanism string, f *sasl.Failure) {
 	s.front.log.LogAttrs(context.Background(), level, "authentication refused", attrs...)
 }
 
-func (s *session) logEnd(err error, se *streamError) {
+func (s *session) logEnd(err error, se *streamError, limit string) {
 	attrs := s.who()
 	if s.upstream != nil {
 		attrs = append(attrs, slog.String("user", s.user.String()), slog.String("mechanism", s.mechanism))
@@ -72,6 +73,12 @@ func (s *session) logEnd(err error, se *streamError) {
 	if cause != nil {
 		attrs = append(attrs, slog.Any("error", cause))
 	}
+	if err == errDisplaced {
+		limit = limitUnauthenticated
+	}
+	if limit = cmp.Or(limit, s.limit); limit != "" {
+		attrs = append(attrs, slog.String("limit", limit))
+	}
 	attrs = append(attrs,
 		slog.String("reason", reason),
 		slog.Duration("duration", s.front.now().Sub(s.began)),
@@ -79,7 +86,8 @@ func (s *session) logEnd(err error, se *streamError) {
 		slog.Int64("bytes_to_client", s.relayed.toClient.Load()))
 	level := slog.LevelInfo
 	switch {
-	case s.upstream != nil:
+	case s.upstream != nil, err == errPanicked:
+	case se == nil && s.attempted:
 	case se == nil:
 		level = slog.LevelDebug // port scans, health checks
 	case se.condition == stream.ResourceConstraint.Err: // a flood must not fill the disk
@@ -97,7 +105,7 @@ func endReason(err error, se *streamError) (reason string, cause error) {
 	if se != nil {
 		return se.condition, se.cause
 	}
-	for _, known := range []error{errClosedByClient, errClosedByUpstream, errNoTLS, errDropped, errHandshake, errTorn, errProxyHeader, errOverLimit} {
+	for _, known := range []error{errPanicked, errClosedByClient, errClosedByUpstream, errNoTLS, errDropped, errHandshake, errTorn, errProxyHeader, errOverLimit} {
 		if err == known {
 			return known.Error(), nil
 		}

@@ -29,20 +29,20 @@ const (
 // missing.
 func (f *Front) LimitsReached() map[string]int64 { return f.reached.Counts() }
 
-// countLimit counts the limit that a session met at its end, if it was one. The
-// registry counts its own.
-func (s *session) countLimit(err error, se *streamError) {
+// metLimit is the limit that a session met at its end, "" if it was none.
+func (s *session) metLimit(err error, se *streamError) string {
 	fromUpstream := se != nil && se.condition == stream.RemoteConnectionFailed.Err
 	switch {
 	case errors.Is(err, xmlsplit.ErrTooLong) && fromUpstream:
-		s.front.reached.Add(limitUpstreamElementBytes)
+		return limitUpstreamElementBytes
 	case errors.Is(err, xmlsplit.ErrTooLong):
-		s.front.reached.Add(limitElementBytes)
+		return limitElementBytes
 	case errors.Is(err, xmlsplit.ErrTooDeep) && !fromUpstream:
-		s.front.reached.Add(limitElementDepth)
+		return limitElementDepth
 	case errors.Is(err, errSinkLost) && errors.Is(err, os.ErrDeadlineExceeded):
-		s.front.reached.Add(limitWriteTimeout)
+		return limitWriteTimeout
 	case se != nil && se.condition == stream.ConnectionTimeout.Err:
-		s.front.reached.Add(limitNegotiationTimeout)
+		return limitNegotiationTimeout
 	}
+	return ""
 }

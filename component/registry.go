@@ -51,10 +51,10 @@ func (r *registry) add(s *session, provisional bool) admission {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.admitted >= r.limits.Streams {
-		return r.refuse(limitStreams)
+		return r.refuse(s, limitStreams)
 	}
 	if !provisional && !r.hasPlace(s.address) {
-		return r.refuse(limitStreamsPerAddress)
+		return r.refuse(s, limitStreamsPerAddress)
 	}
 	r.admitted++
 	s.counted = true
@@ -82,7 +82,7 @@ func (r *registry) identify(s *session, address netip.Addr) admission {
 	}
 	if !r.hasPlace(address) {
 		r.release(s)
-		return r.refuse(limitStreamsPerAddress)
+		return r.refuse(s, limitStreamsPerAddress)
 	}
 	r.countAddress(s)
 	if prefix := r.prefix(address); prefix != before {
@@ -102,7 +102,8 @@ func (r *registry) countAddress(s *session) {
 }
 
 // refuse says how much is said to a connection over a limit.
-func (r *registry) refuse(limit string) admission {
+func (r *registry) refuse(s *session, limit string) admission {
+	s.limit = limit
 	r.reached(limit)
 	if r.refused >= refusals {
 		return dropped

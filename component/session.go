@@ -24,6 +24,7 @@ type session struct {
 	cancel    context.CancelCauseFunc
 	began     time.Time
 	verdict   admission
+	limit     string // that the verdict is for
 
 	// The registry's, under its lock. The address is a trusted proxy's until
 	// identify has found out whose it is.
@@ -44,6 +45,7 @@ type session struct {
 	// Of the authentication.
 	failures  int // counted ones, on this stream
 	elements  int // received before authentication
+	attempted bool
 	mechanism string
 	user      jid.JID
 
@@ -120,8 +122,11 @@ func (s *session) close(err error) {
 		s.transport.linger(most)
 	}
 	s.transport.Close()
-	s.countLimit(err, se)
-	s.logEnd(err, se)
+	limit := s.metLimit(err, se)
+	if limit != "" {
+		s.front.reached.Add(limit)
+	}
+	s.logEnd(err, se, limit)
 }
 
 // endStream sends a stream error, behind a header of ours if there was none yet
@@ -152,13 +157,25 @@ func (s *session) nextElement() (element.Element, error) {
 	return element.Parse(unit, s.header)
 }
 
+// recoverLoss is recoverPanic for the session's own goroutine, which writes the
+// closing line.
+func (s *session) recoverLoss() {
+	if v := recover(); v != nil {
+		s.lost(v)
+		s.logEnd(errPanicked, nil, "")
+	}
+}
+
 // recoverPanic ends one session that met a fault in the program, and no other.
 // It must be deferred directly, in each goroutine of a session.
 func (s *session) recoverPanic() {
-	v := recover()
-	if v == nil {
-		return
+	if v := recover(); v != nil {
+		s.lost(v)
 	}
+}
+
+// lost reports a panic and closes both connections.
+func (s *session) lost(v any) {
 	s.front.panics.Add(1)
 	s.front.log.Error("a fault in the program ended a session; please report it", "panic", v, "stack", string(debug.Stack()))
 	s.transport.Close()

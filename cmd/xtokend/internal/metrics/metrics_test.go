@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -222,5 +224,46 @@ func BenchmarkAttempt(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Attempt(component.Attempt{Domain: "example.org", Mechanism: "X-TOKEN", Transport: "tcp+tls", Reason: component.ReasonOK})
+	}
+}
+
+// The guide names every metric that there is, and no other.
+func TestTheGuideHasAllMetrics(t *testing.T) {
+	guide, err := os.ReadFile("../../../../doc/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(xtokend_[a-z_]+)` \\|([^|]*)\\|").FindAllStringSubmatch(string(guide), -1) {
+		documented[m[1]+" "+strings.NewReplacer("`", "", ",", "").Replace(strings.TrimSpace(m[2]))] = true
+	}
+	w := newWorld()
+	w.everything(t)
+	families, err := w.Gatherer().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "xtokend_") {
+			continue
+		}
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		found := false
+		for line := range documented {
+			name, given, _ := strings.Cut(line, " ")
+			if name == f.GetName() && slices.Equal(slices.Sorted(slices.Values(strings.Fields(given))), labels) {
+				found = true
+				delete(documented, line)
+			}
+		}
+		if !found {
+			t.Errorf("the guide has no line for %s with the labels %q", f.GetName(), labels)
+		}
+	}
+	for line := range documented {
+		t.Errorf("the guide has a line for %q, and there is no such metric", line)
 	}
 }
