@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
@@ -224,7 +223,7 @@ func (r *Redis) see(before, marker string, lost int64) {
 		r.marker = marker
 	}
 	r.mu.Unlock()
-	until := stepTime(min(lost, math.MaxInt32) + 1)
+	until := stepTime(lost + 1)
 	switch {
 	case !changed || !until.After(r.now()):
 	case before == "":

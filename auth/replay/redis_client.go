@@ -47,7 +47,7 @@ func newRedisClient(o *RedisOptions) (redis.UniversalClient, error) {
 		PoolTimeout:           o.Timeout,
 		ContextTimeoutEnabled: true,
 
-		Protocol:                 2, // Redis 5 and its like know no other
+		Protocol:                 2, // the one that every server and stand-in knows
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}), nil
