@@ -24,6 +24,7 @@ build: ## build bin/xtokend
 test: setup check unit fuzz e2e ## install what the tests need and run all of them, minutes
 
 long: export FUZZTIME ?= 10m
+long: export XTOKEND_KILLS ?= 200
 long: setup fuzz ## fuzz each target for FUZZTIME and repeat the end-to-end tests, hours
 	@echo '== end-to-end tests, $(E2E_COUNT) times'
 	$(GO) test -race -count=$(E2E_COUNT) -timeout 3h -v ./e2e

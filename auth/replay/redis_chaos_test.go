@@ -3,6 +3,8 @@ package replay_test
 import (
 	"errors"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,8 +14,12 @@ import (
 	"xtokend/internal/redistest"
 )
 
-// chaosRounds is how often something may go wrong; `go test -count` makes it more.
-const chaosRounds = 80
+// chaosRounds is how often something may go wrong, unless the variable says another
+// number.
+const (
+	chaosRounds         = 80
+	chaosRoundsVariable = "XTOKEND_REPLAY_FAULTS"
+)
 
 // chaos is three nodes with one Redis, and somebody who presents each token again
 // and again, wherever and whenever.
@@ -110,8 +116,15 @@ func TestRedisAdmitsOnceWhateverHappens(t *testing.T) {
 	for node := range c.nodes {
 		c.open(node)
 	}
+	rounds := chaosRounds
+	if text := os.Getenv(chaosRoundsVariable); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", chaosRoundsVariable, err)
+		}
+	}
 	happened := make(map[string]int)
-	for range chaosRounds {
+	for range rounds {
 		c.step.Add(c.random.Int64N(3))
 		c.issue(10)
 		var uses sync.WaitGroup
