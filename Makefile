@@ -2,6 +2,7 @@
 #
 # FUZZTIME   how long each fuzz target runs: 5s, with `make long` 10m
 # E2E_COUNT  how often `make long` repeats the end-to-end tests
+# XTOKEND_KILLS  how often one of two nodes is killed under load: 2, with `make long` 200
 # DEMO       arguments of `xtokend demo`, for `make demo`
 # GO         the go command
 
