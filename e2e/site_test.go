@@ -302,7 +302,6 @@ func (s *site) restartServer() {
 // endFront ends xtokend by a signal and waits for its end.
 func (s *site) endFront(signal syscall.Signal) {
 	s.t.Helper()
-	s.keepAnswers()
 	s.front.signal(s.t, signal)
 	s.front.wait(s.ctx, s.t)
 }
