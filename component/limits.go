@@ -42,7 +42,7 @@ const (
 	// what is under way does not turn into a reset that destroys our last words.
 	lingerBytes = 4 << 20
 	// strangerLingerBytes is lingerBytes for those who have not logged in.
-	strangerLingerBytes = 1 << 20
+	strangerLingerBytes = 2 << 20
 	// refusals is how many connections above Limits.Streams are told why they
 	// are refused; more are closed without a word.
 	refusals = 64
