@@ -29,6 +29,8 @@ long: export XTOKEND_KILLS ?= 200
 long: setup fuzz ## fuzz each target for FUZZTIME and repeat the end-to-end tests, hours
 	@echo '== end-to-end tests, $(E2E_COUNT) times'
 	$(GO) test -race -count=$(E2E_COUNT) -timeout 3h -v ./e2e
+	@echo '== a flood of strangers'
+	XTOKEND_FLOOD=5000,1000,1000,100 $(GO) test -count=1 -v -run TestUsersLogInWhileStrangersFloodTheFront ./e2e
 
 demo: build ## a working chat on this machine: converse.js, xtokend and its own host
 	@scripts/install-test-tools.sh contrib/demo

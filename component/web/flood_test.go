@@ -89,6 +89,30 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
+// Whoever does not finish a request cannot keep its place, either.
+func TestSlowBodiesMakeRoom(t *testing.T) {
+	sc := &scene{}
+	sc.config.Limits.Connections = 2
+	sc.start(t)
+	var slow []net.Conn
+	for range 2 {
+		conn := dialTCP(t, sc.http)
+		io.WriteString(conn, "POST /http-bind HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil || !strings.Contains(line, "100 Continue") {
+			t.Fatalf("%q, %v", line, err)
+		}
+		slow = append(slow, conn)
+	}
+	if status, _, _ := sc.ask(t, http.MethodGet, "/xtoken.js", "", ""); status != http.StatusOK {
+		t.Errorf("another client gets status %d", status)
+	}
+	rest(t, slow[0])
+	if n := sc.web.LimitsReached(); n["streams"] != 1 || len(n) != 1 {
+		t.Errorf("the limits met are %v", n)
+	}
+}
+
 // WebSockets are streams of the front's, and not counted here.
 func TestWebSocketsDoNotCountAsConnections(t *testing.T) {
 	sc := &scene{}
