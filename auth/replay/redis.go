@@ -167,7 +167,7 @@ func (r *Redis) run(ctx context.Context, operation, domain string, w Window, ste
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	arguments = append([]any{operation, seen, rand.Text(), w.First, w.Current, w.Last - w.Current}, arguments...)
-	answer, err := redisScript.Run(ctx, r.client, redisKeys(domain), arguments...).Slice()
+	answer, err := redisScript.Run(ctx, scripter{r.client}, redisKeys(domain), arguments...).Slice()
 	if errors.Is(err, redis.ErrClosed) {
 		return ErrClosed
 	}

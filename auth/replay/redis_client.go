@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -52,6 +53,37 @@ func newRedisClient(o *RedisOptions) (redis.UniversalClient, error) {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}), nil
 }
+
+// scripter sends a script once. The client of a cluster would send it again, whatever MaxRetries says, when the
+// connection is lost in the middle of it.
+type scripter struct{ redis.UniversalClient }
+
+// Eval implements [redis.Scripter].
+func (s scripter) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	return s.once(ctx, "eval", script, keys, args)
+}
+
+// EvalSha implements [redis.Scripter].
+func (s scripter) EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd {
+	return s.once(ctx, "evalsha", sha1, keys, args)
+}
+
+func (s scripter) once(ctx context.Context, name, script string, keys []string, args []any) *redis.Cmd {
+	words := []any{name, script, len(keys)}
+	for _, key := range keys {
+		words = append(words, key)
+	}
+	cmd := redis.NewCmd(ctx, append(words, args...)...)
+	cmd.SetFirstKeyPos(3) // after its name, the script and the number of keys
+	s.Process(ctx, onceCmd{cmd})
+	return cmd
+}
+
+// onceCmd is a command that is sent once. It may be redirected by a server that has not run it.
+type onceCmd struct{ *redis.Cmd }
+
+// NoRetry implements [redis.Cmder].
+func (onceCmd) NoRetry() bool { return true }
 
 // policyError refuses a server that evicts records when its memory is full.
 type policyError struct{ policy string }
