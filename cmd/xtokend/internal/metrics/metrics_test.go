@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -171,8 +172,6 @@ func TestUpstreamState(t *testing.T) {
 	refusal := &upstream.Refusal{Condition: sasl.NotAuthorized, Reason: "account-exists"}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	late, done := context.WithDeadline(t.Context(), time.Unix(1, 0))
-	defer done()
 	for _, step := range []struct {
 		name  string
 		ctx   context.Context
@@ -183,7 +182,6 @@ func TestUpstreamState(t *testing.T) {
 		{"a client that does not wait", canceled, context.Canceled, 0, metrics.Unknown},
 		{"a server that is down", t.Context(), errors.New("connection refused"), 29 * time.Second, metrics.Down},
 		{"an answer", t.Context(), nil, time.Hour, metrics.Up},
-		{"a server that is too slow", late, context.DeadlineExceeded, 0, metrics.Down},
 		{"a refusal", t.Context(), refusal, 0, metrics.Up},
 		{"a server that was down", t.Context(), errors.New("connection refused"), 30 * time.Second, metrics.Unknown},
 	} {
@@ -195,6 +193,44 @@ func TestUpstreamState(t *testing.T) {
 	}
 	if got := w.UpstreamState("example.net"); got != metrics.Unknown {
 		t.Errorf("another domain's is %s", got)
+	}
+}
+
+// stalled never answers.
+type stalled struct{ replay.Store }
+
+func (stalled) Use(ctx context.Context, _ replay.Use) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (stalled) Open(ctx context.Context, _ jid.JID) (net.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// Who asks with the last moment of his own time makes nothing look as if it were down.
+func TestHowLongAnAnswerMayTake(t *testing.T) {
+	for given, want := range map[time.Duration]metrics.State{
+		time.Millisecond: metrics.Unknown, 999 * time.Millisecond: metrics.Unknown, time.Second: metrics.Down,
+	} {
+		t.Run(given.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				ctx, done := context.WithTimeout(t.Context(), given)
+				defer done()
+				w.Upstream("example.org", stalled{}).Open(ctx, jid.MustParse("alice@example.org"))
+				if got := w.UpstreamState("example.org"); got != want {
+					t.Errorf("the server is %s, want %s", got, want)
+				}
+				ctx, done = context.WithTimeout(t.Context(), given)
+				defer done()
+				use(ctx, w.Store(stalled{}))
+				if got := w.StoreState(); got != want {
+					t.Errorf("the store is %s, want %s", got, want)
+				}
+			})
+		})
 	}
 }
 

@@ -18,6 +18,11 @@ const (
 	operationRevoke = "revoke"
 )
 
+// fairTime is how long somebody must be given to answer for a missing answer to
+// say anything of him: a client that logs in with the last moment of its time must
+// not make the node look as if it could serve nobody.
+const fairTime = time.Second
+
 // Store returns s, observed.
 func (m *Metrics) Store(s replay.Store) replay.Store {
 	return &observedStore{
@@ -40,7 +45,7 @@ func (s *observedStore) Use(ctx context.Context, u replay.Use) error {
 	began := time.Now()
 	err := s.Store.Use(ctx, u)
 	s.use.Observe(time.Since(began).Seconds())
-	s.done(ctx, operationUse, err)
+	s.done(ctx, began, operationUse, err)
 	return err
 }
 
@@ -49,11 +54,11 @@ func (s *observedStore) Revoke(ctx context.Context, r replay.Revocation) error {
 	began := time.Now()
 	err := s.Store.Revoke(ctx, r)
 	s.revoke.Observe(time.Since(began).Seconds())
-	s.done(ctx, operationRevoke, err)
+	s.done(ctx, began, operationRevoke, err)
 	return err
 }
 
-func (s *observedStore) done(ctx context.Context, operation string, err error) {
+func (s *observedStore) done(ctx context.Context, began time.Time, operation string, err error) {
 	for _, verdict := range []error{replay.ErrReplayed, replay.ErrRevoked, replay.ErrReleased, replay.ErrLost} {
 		if errors.Is(err, verdict) {
 			err = nil // it has answered
@@ -63,7 +68,7 @@ func (s *observedStore) done(ctx context.Context, operation string, err error) {
 		s.metrics.storeOutcome.set(true)
 		return
 	}
-	if gone(ctx) {
+	if gone(ctx, began) {
 		return
 	}
 	s.metrics.storeFailures.WithLabelValues(operation).Inc()
@@ -97,12 +102,18 @@ func (u *observedUpstream) Open(ctx context.Context, user jid.JID) (net.Conn, er
 	switch {
 	case err == nil, errors.As(err, &refusal): // it has answered
 		u.outcome.set(true)
-	case !gone(ctx):
+	case !gone(ctx, began):
 		u.failures.Inc()
 		u.outcome.set(false)
 	}
 	return conn, err
 }
 
-// gone says whether whoever asked did not wait for the answer.
-func gone(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+// gone says whether whoever asked did not wait for the answer, or not long enough.
+func gone(ctx context.Context, began time.Time) bool {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return true
+	}
+	deadline, bounded := ctx.Deadline()
+	return bounded && ctx.Err() != nil && deadline.Sub(began) < fairTime
+}
