@@ -110,17 +110,17 @@ func (c bytesConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 func (c bytesConn) RemoteAddr() net.Addr       { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 254), Port: 1} }
 
 // receive reads what has been sent through a Conn.
-func receive(r io.Reader) (h *proxyheader.Header, rest []byte, err error, broken int) {
+func receive(r io.Reader) (h *proxyheader.Header, rest []byte, broken int, err error) {
 	c := proxyheader.NewConn(bytesConn{r: r}, func(net.Addr, error) { broken++ })
 	if h, err = c.Header(); err != nil {
 		_, again := c.Read(make([]byte, 1))
 		if again != err {
 			err = errors.New("the error does not stay")
 		}
-		return h, nil, err, broken
+		return h, nil, broken, err
 	}
 	rest, err = io.ReadAll(c)
-	return h, rest, err, broken
+	return h, rest, broken, err
 }
 
 func TestHeaders(t *testing.T) {
@@ -129,7 +129,7 @@ func TestHeaders(t *testing.T) {
 			for how, read := range map[string]func(io.Reader) io.Reader{
 				"at once": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader, "with the error": iotest.DataErrReader,
 			} {
-				h, rest, err, broken := receive(read(strings.NewReader(c.sent + stream)))
+				h, rest, broken, err := receive(read(strings.NewReader(c.sent + stream)))
 				if c.broken {
 					if !errors.Is(err, proxyheader.ErrBroken) || broken != 1 {
 						t.Errorf("%s: header %+v, error %v, told %d times", how, h, err, broken)
@@ -159,7 +159,7 @@ func TestHeaders(t *testing.T) {
 func TestCutHeaders(t *testing.T) {
 	for _, whole := range []string{"PROXY TCP4 203.0.113.7 198.51.100.1 56324 5222\r\n", v2(0x21, 0x11, ipv4+tlsTLV)} {
 		for n := range len(whole) {
-			h, _, err, broken := receive(strings.NewReader(whole[:n]))
+			h, _, broken, err := receive(strings.NewReader(whole[:n]))
 			begun := strings.HasPrefix(whole[:n], "PROXY ") || strings.HasPrefix(whole[:n], signature)
 			if h != nil || errors.Is(err, proxyheader.ErrBroken) != begun || (broken == 1) != begun || !begun && err != io.EOF {
 				t.Errorf("after %d bytes: header %+v, error %v, told %d times", n, h, err, broken)
@@ -225,8 +225,8 @@ func FuzzHeader(f *testing.F) {
 		f.Add([]byte(c.sent + stream))
 	}
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		h, rest, err, _ := receive(bytes.NewReader(sent))
-		h2, rest2, err2, _ := receive(iotest.OneByteReader(bytes.NewReader(sent)))
+		h, rest, _, err := receive(bytes.NewReader(sent))
+		h2, rest2, _, err2 := receive(iotest.OneByteReader(bytes.NewReader(sent)))
 		if (h == nil) != (h2 == nil) || h != nil && *h != *h2 || !bytes.Equal(rest, rest2) || (err == nil) != (err2 == nil) {
 			t.Errorf("at once %+v, %q, %v; byte by byte %+v, %q, %v", h, rest, err, h2, rest2, err2)
 		}
