@@ -87,9 +87,11 @@ const (
 	redisChannel = redisPrefix + "revoked"
 )
 
+func redisRevocations(domain string) string { return redisPrefix + "revocations:" + domain }
+
 func redisKeys(domain string) []string {
 	return []string{
-		redisState, redisPrefix + "uses:" + domain, redisPrefix + "revocations:" + domain, redisPrefix + "released:" + domain,
+		redisState, redisPrefix + "uses:" + domain, redisRevocations(domain), redisPrefix + "released:" + domain,
 	}
 }
 

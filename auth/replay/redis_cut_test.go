@@ -12,10 +12,10 @@ import (
 )
 
 // cutter stands between nodes and a Redis. When armed it passes the next command on the store's records on, and
-// closes the connection in place of its answer.
+// closes the connection in place of its answer; when losing, it does so in place of the next message to a subscriber.
 type cutter struct {
-	address string
-	armed   atomic.Bool
+	address       string
+	armed, losing atomic.Bool
 }
 
 func startCutter(t *testing.T, s *redistest.Server) *cutter {
@@ -46,7 +46,14 @@ func startCutter(t *testing.T, s *redistest.Server) *cutter {
 					return true
 				})
 			})
-			running.Go(func() { pass(client, server, func([]byte) bool { return !cut.Load() }) })
+			running.Go(func() {
+				pass(client, server, func(b []byte) bool {
+					if bytes.Contains(b, []byte(`"through"`)) && c.losing.CompareAndSwap(true, false) {
+						return false
+					}
+					return !cut.Load()
+				})
+			})
 		}
 	})
 	t.Cleanup(running.Wait) // the store is closed before, and its connections with it

@@ -167,7 +167,7 @@ func TestRedisTellsRevocations(t *testing.T) {
 	defer cancel()
 	for _, node := range []*replay.Redis{here, there} {
 		receivers.Go(func() {
-			node.Revocations(ctx, func(r replay.Revocation) {
+			node.Revocations(ctx, nil, func(r replay.Revocation) {
 				select {
 				case told <- r:
 				case <-ctx.Done():
@@ -191,20 +191,69 @@ func TestRedisTellsRevocations(t *testing.T) {
 	wantUse(t, there, use(1, start), replay.ErrRevoked)
 }
 
+// A revocation of late whose message was lost reaches a node when it is connected again. An older one may be of a user
+// who has logged in since.
+func TestRedisTellsMissedRevocations(t *testing.T) {
+	s := redistest.Start(t, redistest.Options{})
+	between := startCutter(t, s)
+	here := openNode(t, s)
+	var log logged
+	there := openRedis(t, replay.RedisOptions{
+		Addresses: []string{between.address}, Log: log.logger(),
+		Now: func() time.Time { return time.Unix(start*replay.StepSeconds, 0) },
+	})
+	revoke := func(user string, through int64) {
+		t.Helper()
+		r := replay.Revocation{Domain: "example.org", Address: user, Through: through, Window: use(1, start-3).Window}
+		if err := here.Revoke(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revoke("bob", start-3)
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan string)
+	var receiver sync.WaitGroup
+	defer receiver.Wait()
+	defer cancel()
+	receiver.Go(func() {
+		there.Revocations(ctx, []string{"example.net", "example.org"}, func(r replay.Revocation) {
+			select {
+			case told <- fmt.Sprintf("%s@%s %d", r.Address, r.Domain, r.Through-start):
+			case <-ctx.Done():
+			}
+		})
+	})
+	s.Await("xtokend:{replay}:revoked 1", "PUBSUB", "NUMSUB", "xtokend:{replay}:revoked")
+	between.losing.Store(true)
+	revoke("alice", start-2)
+	select {
+	case got := <-told:
+		if got != "alice@example.org -2" {
+			t.Errorf("told of %s", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("told of nothing")
+	}
+	if between.losing.Load() {
+		t.Error("no message was lost")
+	}
+	wantSoon(t, &log, "the connection to Redis was lost")
+}
+
 func TestRedisClosedWhileReceiving(t *testing.T) {
 	s := redistest.Start(t, redistest.Options{})
 	store := openNode(t, s)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		store.Revocations(context.Background(), func(replay.Revocation) {})
+		store.Revocations(context.Background(), nil, func(replay.Revocation) {})
 	}()
 	s.Await("xtokend:{replay}:revoked 1", "PUBSUB", "NUMSUB", "xtokend:{replay}:revoked")
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	<-ended
-	store.Revocations(context.Background(), func(replay.Revocation) {})
+	store.Revocations(context.Background(), nil, func(replay.Revocation) {})
 }
 
 // logged is a log that a test may read while it is written.

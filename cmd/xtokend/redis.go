@@ -39,7 +39,7 @@ func (p *parts) followRevocations(ctx context.Context, log *slog.Logger) {
 	if p.shared == nil {
 		return
 	}
-	p.shared.Revocations(ctx, func(r replay.Revocation) {
+	p.shared.Revocations(ctx, p.domains(), func(r replay.Revocation) {
 		user, err := jid.New(r.Address, r.Domain, "")
 		if err != nil {
 			log.Warn("a node has revoked a user whose name is none", "error", err)
