@@ -19,7 +19,11 @@ func (s *Server) client(r *http.Request) component.Client {
 	conn := connectionOf(r)
 	proxy, header := addressOf(conn.raw.RemoteAddr()), conn.proxyHeader()
 	peer, overTLS := header.Client(proxy), r.TLS != nil || header != nil && header.TLS
-	c, err := clientOf(peer, addressOf(conn.listener), overTLS, r.Header, s.trusted)
+	trusted := s.trusted
+	if header.NamesNobody() {
+		trusted = nil // the headers of the request may be the unknown client's own
+	}
+	c, err := clientOf(peer, addressOf(conn.listener), overTLS, r.Header, trusted)
 	c.Loopback = c.Loopback && !header.NamesAnother(proxy)
 	if err != nil {
 		s.log.Info("a proxy leaves it in doubt who its client is: no login is offered", "address", peer.String(), "error", err)

@@ -41,6 +41,7 @@ func TestWhoComesBehindAProxyHeader(t *testing.T) {
 		{"a stranger who names himself another", v1Stranger, false, forwarded, loopback, "203.0.113.7", false},
 		{"a trusted proxy behind the first", v1Stranger, false, forwarded, proxies("203.0.113.7"), "198.51.100.9", true},
 		{"one whom the proxy does not know", "PROXY UNKNOWN\r\n", false, nil, loopback, "127.0.0.1", false},
+		{"one whom the proxy does not know, who names himself another", "PROXY UNKNOWN\r\n", false, forwarded, loopback, "127.0.0.1", false},
 		{"the proxy itself", v1Itself, false, nil, loopback, "127.0.0.1", true},
 		{"the proxy itself, local", v2Local, false, nil, loopback, "127.0.0.1", true},
 		{"no header", "", false, nil, loopback, "127.0.0.1", true},

@@ -57,6 +57,12 @@ func (h *Header) NamesAnother(peer netip.Addr) bool {
 	return h != nil && !h.Local && h.Source.Addr() != peer
 }
 
+// NamesNobody reports whether there is a client whom the proxy does not know. A
+// nil header tells of none.
+func (h *Header) NamesNobody() bool {
+	return h != nil && !h.Local && !h.Source.IsValid()
+}
+
 // Client is the client's address at a peer who has sent the header, or none if
 // it is nil.
 func (h *Header) Client(peer netip.Addr) netip.Addr {
