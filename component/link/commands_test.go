@@ -121,16 +121,28 @@ func TestCommandsAreForAdmins(t *testing.T) {
 	}
 }
 
-func TestAdminsByAnyClientAndCase(t *testing.T) {
+func TestAdminsByAnyClient(t *testing.T) {
 	o := new(operations)
 	administer(t, o, func(p *peertest.Peer) {
 		for _, from := range []string{ops, "ops@example.org/phone", "ops@example.org", "root@example.com/x"} {
 			contains(t, ask(p, "set", from, "q", step("status", "", "")), `type="result"`, `status="completed"`)
 		}
-		// A server would have prepared this.
-		answer(p, "set", " from='OPS@Example.org/x'", "q", step("status", "", ""))
-		contains(t, p.Expect(`(<iq .*?</iq>)`), `status="completed"`)
 	})
+}
+
+// A server may hold two names for different that are one by the newer tables here, where
+// more letters have a small one. It stamps each as it has prepared it.
+func TestAddressesThatReadLikeAnAdmins(t *testing.T) {
+	o := new(operations)
+	administer(t, o, func(p *peertest.Peer) {
+		for _, from := range []string{"OPS@example.org/x", "\uff4fps@example.org/x", "ops@EXAMPLE.org/x"} {
+			answer(p, "set", " from='"+from+"'", "q", step("status", "", ""))
+		}
+		contains(t, ask(p, "get", mallory, "next", ping), `type="result"`)
+	})
+	if did := o.all(); len(did) > 0 {
+		t.Errorf("done for others: %q", did)
+	}
 }
 
 func TestTheListOfCommands(t *testing.T) {

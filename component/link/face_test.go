@@ -83,6 +83,18 @@ const (
 
 func query(ns, node string) string { return "<query xmlns='" + ns + "' node='" + node + "'/>" }
 
+// What a user of any server sends to the component must not cost the connection.
+func TestDeepElementsOfUsersDoNotEndTheLink(t *testing.T) {
+	const depth = 80_000 // of <a></a>: more than a server passes on
+	deep := strings.Repeat("<a>", depth) + strings.Repeat("</a>", depth)
+	converse(t, nil, func(p *peertest.Peer) {
+		p.Send("<message from='" + mallory + "' to='xtoken.example.org'>" + deep + "</message>")
+		answer(p, "get", " from='"+mallory+"'", "deep", deep)
+		contains(t, heard(p, mallory, "deep"), "<policy-violation ")
+		contains(t, ask(p, "get", mallory, "next", ping), `type="result"`)
+	})
+}
+
 func TestWhatAnybodyIsTold(t *testing.T) {
 	for _, tt := range []struct {
 		name, kind, body string

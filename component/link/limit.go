@@ -9,12 +9,13 @@ import (
 const (
 	// maxElementBytes leaves room for a list of some 50,000 accounts; Prosody
 	// passes stanzas of up to 512 kB to components.
+	// How deep elements are nested has no bound of its own: users of any server send
+	// stanzas here, and one of them must not end the connection.
 	maxElementBytes = 4 << 20
-	maxElementDepth = 64
 )
 
-// limited bounds what is read from a server: the size and depth of each
-// element, and no restricted XML. mellium's decoder knows no such bounds.
+// limited bounds what is read from a server: the size of each element, and no
+// restricted XML. mellium's decoder knows no such bounds.
 type limited struct {
 	net.Conn
 	scanner xmlsplit.Scanner
@@ -22,9 +23,7 @@ type limited struct {
 }
 
 func limit(conn net.Conn) *limited {
-	return &limited{Conn: conn, scanner: xmlsplit.Scanner{
-		Limits: xmlsplit.Limits{ElementBytes: maxElementBytes, Depth: maxElementDepth},
-	}}
+	return &limited{Conn: conn, scanner: xmlsplit.Scanner{Limits: xmlsplit.Limits{ElementBytes: maxElementBytes}}}
 }
 
 // Read gives no byte of a read that breaks a bound.

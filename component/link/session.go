@@ -218,8 +218,10 @@ func (s *session) HandleXMPP(t xmlstream.TokenReadEncoder, start *xml.StartEleme
 		return s.answered(t, start, id, from)
 	case stanza.GetIQ, stanza.SetIQ:
 		asker, err := jid.Parse(from)
-		if err != nil {
-			return nil // there is nobody to be answered
+		if err != nil || asker.String() != from {
+			// There is nobody to be answered, or an address that the server has prepared
+			// in its way reads here like another one's, who may be an admin.
+			return nil
 		}
 		to, err := jid.Parse(attr("to"))
 		if err != nil {
