@@ -74,7 +74,7 @@ func (l *loader) redis(raw rawReplay) Redis {
 			l.fault("replay.ca_file", "leave it out, or write rediss:// in url", "has no effect with redis://, which is not encrypted")
 		}
 	}
-	if far := slices.IndexFunc(r.Addresses, isFar); far >= 0 && !r.TLS {
+	if far := slices.IndexFunc(r.Addresses, isFar); ok && far >= 0 && !r.TLS { // else it may be part of the password
 		l.warn("replay.url", "write rediss://, unless the network between is yours alone",
 			"the connection to %s is not encrypted: who can change what passes lets tokens in twice", r.Addresses[far])
 	}

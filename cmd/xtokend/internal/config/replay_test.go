@@ -82,10 +82,13 @@ func TestRedisPasswordForAllToRead(t *testing.T) {
 
 // Whatever is wrong with a URL, its password is not shown.
 func TestRedisURLIsNotShown(t *testing.T) {
-	for _, url := range []string{"redis://:hush@", "http://:hush@127.0.0.1", ":hush@127.0.0.1", "redis://:hush@a:b", "redis://:hush%zz@a", "redis://hush@@a:0"} {
-		_, err := config.Load(write(t, edit(t, good, redisURL(url)...)), everything())
+	for _, url := range []string{"redis://:hush@", "http://:hush@127.0.0.1", ":hush@127.0.0.1", "redis://:hush@a:b", "redis://:hush%zz@a", "redis://hush@@a:0", "redis://chat:1234/hush@a", "redis://hush/@a"} {
+		cfg, err := config.Load(write(t, edit(t, good, redisURL(url)...)), everything())
 		if faults := faultsOf(t, err); len(faults) != 1 || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", url, err)
+		}
+		if len(cfg.Warnings) > 0 {
+			t.Errorf("%s: %v", url, cfg.Warnings)
 		}
 	}
 }
