@@ -84,15 +84,30 @@ const (
 func query(ns, node string) string { return "<query xmlns='" + ns + "' node='" + node + "'/>" }
 
 // What a user of any server sends to the component must not cost the connection.
-func TestDeepElementsOfUsersDoNotEndTheLink(t *testing.T) {
-	const depth = 80_000 // of <a></a>: more than a server passes on
-	deep := strings.Repeat("<a>", depth) + strings.Repeat("</a>", depth)
-	converse(t, nil, func(p *peertest.Peer) {
-		p.Send("<message from='" + mallory + "' to='xtoken.example.org'>" + deep + "</message>")
-		answer(p, "get", " from='"+mallory+"'", "deep", deep)
-		contains(t, heard(p, mallory, "deep"), "<policy-violation ")
-		contains(t, ask(p, "get", mallory, "next", ping), `type="result"`)
-	})
+func TestStanzasOfUsersDoNotEndTheLink(t *testing.T) {
+	const (
+		depth    = 80_000 // of <a></a>: more than a server passes on
+		nsStream = "http://etherx.jabber.org/streams"
+	)
+	for name, body := range map[string]string{
+		"deep":                      strings.Repeat("<a>", depth) + strings.Repeat("</a>", depth),
+		"stream error":              "<error xmlns='" + nsStream + "'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></error>",
+		"stream error, deeper":      "<a><b/><error xmlns='http://etherx.jabber.org/&#115;treams'/></a>",
+		"stream error, by prefix":   "<x:error xmlns:x='" + nsStream + "'/>",
+		"stream error, our prefix":  "<stream:error/>",
+		"stream header":             "<stream xmlns='" + nsStream + "'/>",
+		"other element of a stream": "<features xmlns='" + nsStream + "'/>",
+		"stanza inside":             "<iq xmlns='jabber:component:accept' type='get' id='5'/>",
+		"prefix of their own":       "<stream:error xmlns:stream='urn:example:x'/>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			converse(t, nil, func(p *peertest.Peer) {
+				p.Send("<message from='" + mallory + "' to='xtoken.example.org'>" + body + "</message>")
+				p.Send("<iq type='result' id='x' from='" + mallory + "' to='xtoken.example.org'>" + body + "</iq>")
+				contains(t, ask(p, "get", mallory, "next", ping), `type="result"`)
+			})
+		})
+	}
 }
 
 func TestWhatAnybodyIsTold(t *testing.T) {
