@@ -65,6 +65,7 @@ func TestAdminsAskOneOfTwoComponentLinks(t *testing.T) {
 	}
 	direct := freeAddress(t)
 	other := strings.NewReplacer(s.DirectTLS, direct, s.StartTLS, freeAddress(t), s.HTTP, freeAddress(t), s.HTTPS, freeAddress(t),
+		s.Metrics, freeAddress(t),
 		first, second, server.ComponentSecret, "the-secret-of-the-second", "replay.db", "replay2.db").Replace(string(text))
 	settings := filepath.Join(s.Dir, "second.toml")
 	if err := os.WriteFile(settings, []byte(other), 0o600); err != nil {
