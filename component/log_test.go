@@ -68,6 +68,7 @@ func TestClosingLine(t *testing.T) {
 			reason: "connection-timeout", limit: "negotiation_timeout"},
 		{name: "refused", over: []string{"tcp", "websocket"}, bend: func(sc *scene) { sc.config.Limits.Streams = 1 },
 			end: func(t *testing.T, sc *scene, c *client) {
+				c.open() // only now is it certain that it has been counted
 				second := sc.dial(t, "tcp")
 				second.send(header)
 				second.expect(ourHeader + "<stream:error><resource-constraint …</stream:stream>")
