@@ -1,13 +1,10 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -92,33 +89,4 @@ func measured(t *testing.T) string {
 		t.Fatalf("%v\n%s", err, written)
 	}
 	return path
-}
-
-func openDescriptors(t *testing.T, process int) int {
-	t.Helper()
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", process))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
-
-// residentKilobytes is VmRSS of proc(5).
-func residentKilobytes(t *testing.T, process int) int {
-	t.Helper()
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(process), "status"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range bytes.Lines(status) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
-			kilobytes, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kilobytes
-		}
-	}
-	t.Fatal("the process has no VmRSS")
-	return 0
 }
