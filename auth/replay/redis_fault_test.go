@@ -294,7 +294,8 @@ func TestRedisFailover(t *testing.T) {
 	wantUse(t, here, use(2, start), nil)
 	primary.Kill()
 	replica.Thaw()
-	sentinel.Command("SENTINEL", "FAILOVER", "chat")
+	// Refused while the replica has not answered since it was frozen.
+	sentinel.Await("OK", "SENTINEL", "FAILOVER", "chat")
 	replica.Await("role:master", "INFO", "replication")
 	for n := range 2 {
 		u := use(1+n, start)
