@@ -26,6 +26,9 @@ func (s *session) authenticate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := s.renewSettings(); err != nil {
+			return err
+		}
 		switch {
 		case e.Name.Space == nsTLS && e.Name.Local == "starttls":
 			waiting = ""
@@ -33,7 +36,7 @@ func (s *session) authenticate(ctx context.Context) error {
 				return err
 			}
 			continue
-		case e.Name.Space == nsSASL && e.Name.Local == "auth" && s.failures >= s.front.limits.AuthAttempts:
+		case e.Name.Space == nsSASL && e.Name.Local == "auth" && s.failures >= s.settings.limits.AuthAttempts:
 			s.front.reached.Add(limitAuthAttempts)
 			return fail(stream.PolicyViolation, "too many failed attempts")
 		case e.Name.Space == nsSASL && (e.Name.Local == "auth" || e.Name.Local == "response" || e.Name.Local == "abort"):
@@ -103,12 +106,12 @@ func malformed(detail string) *sasl.Failure {
 // attempt verifies the client's message and opens the user's stream at the
 // upstream. A good token stays spent if the latter fails.
 func (s *session) attempt(ctx context.Context, mechanism string, payload []byte) *sasl.Failure {
-	if wait := s.front.attempts.wait(s.address); wait > 0 {
+	if wait := s.front.attempts.Load().wait(s.address); wait > 0 {
 		s.front.reached.Add(limitFailedPerAddress)
 		return rateLimited(wait)
 	}
 	s.front.streams.claim(s, claimedUser(payload, s.domain.Name))
-	if wait := s.front.attempts.waitUser(s.claimed); wait > 0 {
+	if wait := s.front.attempts.Load().waitUser(s.claimed); wait > 0 {
 		s.front.reached.Add(limitFailedPerUser)
 		return rateLimited(wait)
 	}
@@ -172,7 +175,7 @@ func rateLimited(wait time.Duration) *sasl.Failure {
 func (s *session) refuse(mechanism string, failure *sasl.Failure) error {
 	if failure.Counted {
 		s.failures++
-		s.front.attempts.failed(s.address, s.claimed)
+		s.front.attempts.Load().failed(s.address, s.claimed)
 	}
 	s.attempted = true
 	s.logRefused(mechanism, failure)

@@ -35,5 +35,6 @@ type Client struct {
 // ServeStream takes over a client's connection and serves it as Serve does, in
 // goroutines of its own. After Shutdown it closes the connection.
 func (f *Front) ServeStream(conn Conn, c Client) {
-	f.start(newFramedTransport(conn, c, f.limits))
+	settings := f.settings.Load()
+	f.start(newFramedTransport(conn, c, settings.limits), settings)
 }

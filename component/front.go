@@ -3,12 +3,10 @@ package component
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"xtokend/auth"
 	"xtokend/component/upstream"
 	"xtokend/internal/tally"
-	"xtokend/sasl"
 )
 
 // Domain is one XMPP domain that the front serves.
@@ -57,16 +54,12 @@ type Config struct {
 // Front accepts clients, authenticates them and relays them to their upstream.
 // Its methods may be called from any goroutine.
 type Front struct {
-	domains  map[string]*Domain
-	fallback *Domain // answers streams whose 'to' is missing or not ours
-	trusted  []netip.Prefix
-	tls      *tls.Config
-	limits   Limits
+	settings atomic.Pointer[settings] // see Reload
 	log      *slog.Logger
 	storms   *storms
 	now      func() time.Time
 	streams  *registry
-	attempts *attempts
+	attempts atomic.Pointer[attempts]
 	panics   atomic.Int64
 	draining atomic.Bool
 	observer func(Attempt) // may be nil
@@ -75,6 +68,7 @@ type Front struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
+	reloading sync.Mutex // held by Reload
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	sessions  sync.WaitGroup
@@ -84,55 +78,21 @@ type Front struct {
 // is missing, doubled, lacks a verifier or an upstream, or offers a mechanism
 // that takes no token.
 func New(c Config) (*Front, error) {
-	if len(c.Domains) == 0 {
-		return nil, errors.New("component: a front needs at least one domain")
+	settings, err := newSettings(c)
+	if err != nil {
+		return nil, err
 	}
-	f := &Front{
-		domains:   make(map[string]*Domain, len(c.Domains)),
-		trusted:   slices.Clone(c.TrustedProxies),
-		limits:    c.Limits.withDefaults(),
-		log:       c.Logger,
-		now:       c.Now,
-		observer:  c.Observe,
-		listeners: make(map[net.Listener]struct{}),
-	}
+	f := &Front{log: c.Logger, now: c.Now, observer: c.Observe, listeners: make(map[net.Listener]struct{})}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	if f.now == nil {
 		f.now = time.Now
 	}
-	for _, d := range c.Domains {
-		if d.Verifier == nil || d.Upstream == nil {
-			return nil, fmt.Errorf("component: domain %q needs a verifier and an upstream", d.Name)
-		}
-		if d.Verifier.Domain() != d.Name {
-			return nil, fmt.Errorf("component: domain %q has the verifier of %q", d.Name, d.Verifier.Domain())
-		}
-		if f.domains[d.Name] != nil {
-			return nil, fmt.Errorf("component: domain %q is configured twice", d.Name)
-		}
-		all := []string{sasl.XToken, sasl.HMAC, sasl.Plain}
-		for _, m := range d.Mechanisms {
-			if !slices.Contains(all, m) {
-				return nil, fmt.Errorf("component: domain %q offers %q, which takes no token", d.Name, m)
-			}
-		}
-		if len(d.Mechanisms) == 0 {
-			d.Mechanisms = all
-		}
-		f.domains[d.Name] = &d
-		if f.fallback == nil {
-			f.fallback = &d
-		}
-	}
-	if c.TLS != nil {
-		f.tls = c.TLS.Clone()
-		f.tls.NextProtos = []string{alpnClient}
-	}
+	f.settings.Store(settings)
 	f.storms = newStorms(f.now)
-	f.streams = newRegistry(f.limits, f.reached.Add)
-	f.attempts = newAttempts(f.limits, f.now)
+	f.streams = newRegistry(settings.limits, f.reached.Add)
+	f.attempts.Store(newAttempts(settings.limits, f.now))
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	return f, nil
 }

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -23,8 +24,8 @@ var ErrClosed = errors.New("component: the front is shut down")
 // authentication. It blocks until the listener fails or Shutdown is called,
 // and then returns ErrClosed.
 func (f *Front) Serve(l net.Listener) error {
-	return f.accept(l, func(conn net.Conn) *transport {
-		return newTransport(conn, isLoopback(l.Addr()) && isLoopback(conn.RemoteAddr()), f.limits)
+	return f.accept(l, func(conn net.Conn, s *settings) *transport {
+		return newTransport(conn, isLoopback(l.Addr()) && isLoopback(conn.RemoteAddr()), s.limits)
 	})
 }
 
@@ -32,17 +33,18 @@ func (f *Front) Serve(l net.Listener) error {
 // Otherwise it is like Serve. It returns an error at once if the front was
 // made without a TLS configuration.
 func (f *Front) ServeTLS(l net.Listener) error {
-	if f.tls == nil {
+	first := f.settings.Load().tls
+	if first == nil {
 		return errors.New("component: direct TLS needs a TLS configuration")
 	}
-	return f.accept(l, func(conn net.Conn) *transport {
-		t := newTransport(conn, false, f.limits)
-		t.directTLS = f.tls
+	return f.accept(l, func(conn net.Conn, s *settings) *transport {
+		t := newTransport(conn, false, s.limits)
+		t.directTLS = cmp.Or(s.tls, first) // never in clear
 		return t
 	})
 }
 
-func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
+func (f *Front) accept(l net.Listener, wrap func(net.Conn, *settings) *transport) error {
 	f.mu.Lock()
 	if f.closed() {
 		f.mu.Unlock()
@@ -79,14 +81,15 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn) *transport) error {
 			}
 			return err
 		}
-		f.start(wrap(f.accepted(conn)))
+		settings := f.settings.Load()
+		f.start(wrap(f.accepted(conn, settings), settings), settings)
 	}
 }
 
 // start serves one connection in a goroutine of its own, if it is admitted.
-func (f *Front) start(t *transport) {
+func (f *Front) start(t *transport, settings *settings) {
 	ctx, cancel := context.WithCancelCause(f.ctx)
-	s := &session{front: f, transport: t, cancel: cancel, began: f.now(), address: t.address}
+	s := &session{front: f, transport: t, settings: settings, cancel: cancel, began: f.now(), address: t.address}
 	if s.verdict = f.streams.add(s, t.mayBeProxied()); s.verdict == dropped {
 		cancel(nil)
 		t.Close()

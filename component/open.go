@@ -29,6 +29,9 @@ func (s *session) openStream() error {
 	if err != nil {
 		return err
 	}
+	if s.upstream == nil {
+		s.settings = s.front.settings.Load()
+	}
 	if kind != xmlsplit.Header {
 		return fail(stream.NotWellFormed, "")
 	}
@@ -51,7 +54,7 @@ func (s *session) openStream() error {
 	case !versionAtLeast1(h.Version):
 		return fail(stream.UnsupportedVersion, "")
 	}
-	domain := s.front.domains[preparedDomain(h.To)]
+	domain := s.settings.domains[preparedDomain(h.To)]
 	if domain == nil || s.upstream != nil && domain != s.domain {
 		return fail(stream.HostUnknown, "this service does not serve that domain")
 	}
@@ -74,7 +77,7 @@ func (s *session) answer(upstream element.Header, rest func([]byte) []byte) erro
 // appendHeader appends our stream header, with an id that nobody can guess (RFC
 // 6120 §4.7.3). The client's address is echoed only once it is known.
 func (s *session) appendHeader(b []byte, upstream element.Header) []byte {
-	from := s.front.fallback.Name
+	from := s.settings.fallback.Name
 	if s.domain != nil {
 		from = s.domain.Name
 	}
@@ -115,7 +118,7 @@ func (s *session) appendFeatures(b []byte) []byte {
 }
 
 func (s *session) canStartTLS() bool {
-	return s.front.tls != nil && !s.transport.secure && s.transport.framed == nil
+	return s.settings.tls != nil && !s.transport.secure && s.transport.framed == nil
 }
 
 // mayAuthenticate says whether a token may be sent over this transport as it is.

@@ -24,7 +24,7 @@ func (s *session) openUpstream(ctx context.Context) *sasl.Failure {
 	defer done()
 	conn, err := s.domain.Upstream.Open(upstream.WithClient(ctx, s.address), s.user)
 	if err == nil {
-		s.upstream = newBoundedConn(conn, s.front.limits.WriteTimeout)
+		s.upstream = newBoundedConn(conn, s.settings.limits.WriteTimeout)
 		return nil
 	}
 	var refusal *upstream.Refusal
@@ -48,7 +48,7 @@ func (s *session) joinUpstream(ctx context.Context) error {
 	if _, err := s.upstream.Write(s.upstreamHeader()); err != nil {
 		return upstreamLost(err)
 	}
-	reader := xmlsplit.NewReader(s.upstream, xmlsplit.Limits{ElementBytes: upstreamHeadBytes, Depth: s.front.limits.ElementDepth})
+	reader := xmlsplit.NewReader(s.upstream, xmlsplit.Limits{ElementBytes: upstreamHeadBytes, Depth: s.settings.limits.ElementDepth})
 	header, err := s.readUpstreamHeader(reader)
 	if err != nil {
 		return upstreamLost(err)

@@ -20,10 +20,10 @@ const (
 // registry counts the connections and keeps the unauthenticated ones in order
 // of arrival. Its lock is a leaf.
 type registry struct {
-	limits  Limits
 	reached func(limit string) // is told of each limit that was met
 
 	mu              sync.Mutex
+	limits          Limits
 	admitted        int
 	refused         int
 	perAddress      map[netip.Prefix]int // of those whose address is known
@@ -36,6 +36,13 @@ type waiting = longestqueue.Entry[netip.Prefix, *session]
 
 func newRegistry(l Limits, reached func(string)) *registry {
 	return &registry{limits: l, reached: reached, perAddress: make(map[netip.Prefix]int)}
+}
+
+// limit changes the limits for those that come from now on.
+func (r *registry) limit(l Limits) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limits = l
 }
 
 // add admits s or not. At the cap on unauthenticated streams the oldest of the
@@ -97,8 +104,8 @@ func (r *registry) hasPlace(address netip.Addr) bool {
 }
 
 func (r *registry) countAddress(s *session) {
-	s.addressCounted = true
-	r.perAddress[r.prefix(s.address)]++
+	s.addressCounted, s.prefix = true, r.prefix(s.address)
+	r.perAddress[s.prefix]++
 }
 
 // refuse says how much is said to a connection over a limit.
@@ -169,9 +176,8 @@ func (r *registry) release(s *session) {
 		return
 	}
 	s.addressCounted = false
-	prefix := r.prefix(s.address)
-	if r.perAddress[prefix]--; r.perAddress[prefix] <= 0 {
-		delete(r.perAddress, prefix)
+	if r.perAddress[s.prefix]--; r.perAddress[s.prefix] <= 0 {
+		delete(r.perAddress, s.prefix)
 	}
 }
 

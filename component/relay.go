@@ -17,7 +17,7 @@ func (s *session) relay(ctx context.Context) error {
 	fromClient := &pump{
 		src: client, dst: server, pending: s.transport.reader.Buffered(), count: &s.relayed.fromClient,
 		scanner: xmlsplit.Scanner{Relay: true, Limits: xmlsplit.Limits{
-			ElementBytes: s.front.limits.ElementBytes, Depth: s.front.limits.ElementDepth}},
+			ElementBytes: s.settings.limits.ElementBytes, Depth: s.settings.limits.ElementDepth}},
 	}
 	toClient := &pump{
 		src: server, dst: client, pending: s.toClient, count: &s.relayed.toClient,
@@ -25,7 +25,7 @@ func (s *session) relay(ctx context.Context) error {
 	}
 	if s.transport.framed != nil {
 		toClient.whole = true
-		toClient.scanner.Limits.ElementBytes = s.front.limits.UpstreamElementBytes
+		toClient.scanner.Limits.ElementBytes = s.settings.limits.UpstreamElementBytes
 	}
 	s.transport.reader, s.toClient = nil, nil
 	fromClient.scanner.StartInside()

@@ -21,6 +21,7 @@ import (
 type session struct {
 	front     *Front
 	transport *transport
+	settings  *settings // of the last stream that began, or attempt to log in
 	cancel    context.CancelCauseFunc
 	began     time.Time
 	verdict   admission
@@ -32,6 +33,7 @@ type session struct {
 	waiting        *waiting
 	counted        bool
 	addressCounted bool
+	prefix         netip.Prefix  // that it counts for, if it does
 	named          *list.Element // once it has claimed to be somebody
 	claimed        string        // bare JID that the current attempt names, "" if none
 	authenticated  bool
@@ -69,7 +71,7 @@ func (s *session) serve(ctx context.Context) {
 
 // negotiate leads from the first byte to a stream at the upstream.
 func (s *session) negotiate(ctx context.Context) error {
-	timeout := s.front.limits.NegotiationTimeout
+	timeout := s.settings.limits.NegotiationTimeout
 	if s.verdict == refused {
 		timeout = min(timeout, closeTimeout)
 	}
@@ -97,7 +99,7 @@ func (s *session) negotiate(ctx context.Context) error {
 		return err
 	}
 	s.front.streams.authenticated(s)
-	s.transport.restart(s.front.limits.ElementBytes)
+	s.transport.restart(s.settings.limits.ElementBytes)
 	if err := s.openStream(); err != nil {
 		return err
 	}

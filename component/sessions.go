@@ -47,7 +47,7 @@ func (f *Front) EndSessions(user jid.JID) int {
 // *[auth.Refusal], or ErrUnknownDomain, with which nothing was done. The context
 // bounds the wait for the replay store.
 func (f *Front) Revoke(ctx context.Context, user jid.JID) (ended int, err error) {
-	domain := f.domains[user.Domainpart()]
+	domain := f.settings.Load().domains[user.Domainpart()]
 	if domain == nil {
 		return 0, ErrUnknownDomain
 	}

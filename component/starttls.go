@@ -22,7 +22,7 @@ func (s *session) startTLS(ctx context.Context) error {
 	if _, err := s.transport.Write([]byte("<proceed xmlns='" + nsTLS + "'/>")); err != nil {
 		return err
 	}
-	if err := s.transport.secureWith(ctx, s.front.tls); err != nil {
+	if err := s.transport.secureWith(ctx, s.settings.tls); err != nil {
 		return err
 	}
 	s.domain, s.failures = nil, 0

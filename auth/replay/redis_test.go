@@ -157,6 +157,8 @@ func kindOf(err error) string {
 	return fmt.Sprint(err)
 }
 
+func noDomains() []string { return nil }
+
 func TestRedisTellsRevocations(t *testing.T) {
 	s := redistest.Start(t, redistest.Options{})
 	here, there := openNode(t, s), openNode(t, s)
@@ -167,7 +169,7 @@ func TestRedisTellsRevocations(t *testing.T) {
 	defer cancel()
 	for _, node := range []*replay.Redis{here, there} {
 		receivers.Go(func() {
-			node.Revocations(ctx, nil, func(r replay.Revocation) {
+			node.Revocations(ctx, noDomains, func(r replay.Revocation) {
 				select {
 				case told <- r:
 				case <-ctx.Done():
@@ -216,7 +218,7 @@ func TestRedisTellsMissedRevocations(t *testing.T) {
 	defer receiver.Wait()
 	defer cancel()
 	receiver.Go(func() {
-		there.Revocations(ctx, []string{"example.net", "example.org"}, func(r replay.Revocation) {
+		there.Revocations(ctx, func() []string { return []string{"example.net", "example.org"} }, func(r replay.Revocation) {
 			select {
 			case told <- fmt.Sprintf("%s@%s %d", r.Address, r.Domain, r.Through-start):
 			case <-ctx.Done():
@@ -246,14 +248,14 @@ func TestRedisClosedWhileReceiving(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		store.Revocations(context.Background(), nil, func(replay.Revocation) {})
+		store.Revocations(context.Background(), noDomains, func(replay.Revocation) {})
 	}()
 	s.Await("xtokend:{replay}:revoked 1", "PUBSUB", "NUMSUB", "xtokend:{replay}:revoked")
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	<-ended
-	store.Revocations(context.Background(), nil, func(replay.Revocation) {})
+	store.Revocations(context.Background(), noDomains, func(replay.Revocation) {})
 }
 
 // logged is a log that a test may read while it is written.

@@ -59,9 +59,9 @@ const missedSteps = 2
 // whether or not a node has heard of it.
 //
 // A message is lost while the connection is. So whenever it is there, or there again, f is called with the revocations
-// of about the last minute in domains, some of which it may know. Those of a longer time without Redis are not told,
+// of about the last minute in those that domains returns then, some of which it may know. Those of a longer time without Redis are not told,
 // which the log says.
-func (r *Redis) Revocations(ctx context.Context, domains []string, f func(Revocation)) {
+func (r *Redis) Revocations(ctx context.Context, domains func() []string, f func(Revocation)) {
 	if _, open := r.seen(); !open {
 		return
 	}
@@ -83,7 +83,7 @@ func (r *Redis) Revocations(ctx context.Context, domains []string, f func(Revoca
 						"have ended no sessions here: make them again")
 				}
 				again = true
-				r.missed(ctx, domains, f)
+				r.missed(ctx, domains(), f)
 			case *redis.Message:
 				var v revocationMessage
 				if err := json.Unmarshal([]byte(message.Payload), &v); err != nil {

@@ -1,38 +1,46 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"sync"
 	"time"
 
 	"xtokend/auth/replay"
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/cmd/xtokend/internal/metrics"
 	"xtokend/component"
-	"xtokend/component/host"
 	"xtokend/component/link"
 	"xtokend/component/server"
+	"xtokend/component/upstream"
 	"xtokend/component/web"
 )
 
 // parts is what a running daemon consists of.
 type parts struct {
+	log   *slog.Logger
 	front *component.Front
-	web   *web.Server // nil without a listener for it
+	web   *web.Server
 	store replay.Store
 	// shared is the store itself if nodes share it, else nil.
-	shared *replay.Redis
-	links  []*link.Link
-	hosts  []*host.Host
+	shared  *replay.Redis
+	metrics *metrics.Metrics
+	started time.Time
+	// hosts are all that were ever made, by domain: what a session of theirs began
+	// goes on, although the domain may be no more.
+	hosts map[string]*keptHost
 
-	metrics     *metrics.Metrics
-	certificate *certificate // nil without TLS
-	cfg         *config.Config
-	started     time.Time
+	mu    sync.Mutex
+	inUse *plan // see current
+}
+
+// domainPart is what of a domain outlives a reload that changes nothing about it.
+type domainPart struct {
+	server   *server.Server // nil with a host
+	link     *componentLink // nil without
+	accounts *linkAccounts  // through link
 }
 
 // close ends what the sessions use. It is called when they have ended.
@@ -44,19 +52,9 @@ func (p *parts) close() error {
 	return errors.Join(append(errs, p.store.Close())...)
 }
 
-// awaitLinks waits for the component links, not for long: logins of known users
-// do without.
-func (p *parts) awaitLinks(ctx context.Context) {
-	ctx, done := context.WithTimeout(ctx, linkPatience)
-	defer done()
-	for _, l := range p.links {
-		l.Wait(ctx)
-	}
-}
-
 // build makes the parts that the settings ask for. Nothing runs yet.
 func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{cfg: cfg, metrics: metrics.New(version(), commit(), time.Now), started: time.Now()}
+	p := &parts{log: log, metrics: metrics.New(version(), commit(), time.Now), started: time.Now()}
 	if p.store, err = openStore(cfg.Replay, log); err != nil {
 		return nil, err
 	}
@@ -67,29 +65,85 @@ func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
 			err = errors.Join(err, p.close())
 		}
 	}()
-	front := component.Config{Limits: frontLimits(cfg.Limits), TrustedProxies: cfg.TrustedProxies, Logger: log, Observe: p.metrics.Attempt}
-	if cfg.TLS != nil {
-		p.certificate = newCertificate(cfg.TLS, log, time.Now)
-		front.TLS = &tls.Config{
-			MinVersion:     tls.VersionTLS12,
-			GetCertificate: p.certificate.get,
-		}
+	next, err := p.plan(cfg)
+	if err != nil {
+		return nil, err
 	}
+	if p.front, err = component.New(next.front); err != nil {
+		return nil, err
+	}
+	next.web.Front = p.front
+	if p.web, err = web.New(next.web); err != nil {
+		return nil, err
+	}
+	p.adopt(next)
+	return p, nil
+}
+
+// plan is what settings make of the parts. Until it is adopted nothing of it is in
+// use. It is not changed then.
+type plan struct {
+	cfg         *config.Config
+	front       component.Config
+	web         web.Config
+	certificate *certificate           // nil without TLS
+	served      map[string]*domainPart // by name
+}
+
+// current is the plan in use; an empty one before the first is adopted.
+func (p *parts) current() *plan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inUse == nil {
+		return &plan{cfg: &config.Config{}}
+	}
+	return p.inUse
+}
+
+// plan makes what the settings ask for, of what there is already if that is as they
+// ask. An error leaves everything as it was.
+func (p *parts) plan(cfg *config.Config) (_ *plan, err error) {
+	next := &plan{cfg: cfg, served: make(map[string]*domainPart)}
+	next.front = component.Config{Limits: frontLimits(cfg.Limits), TrustedProxies: cfg.TrustedProxies, Logger: p.log, Observe: p.metrics.Attempt}
+	if cfg.TLS != nil {
+		next.certificate = newCertificate(cfg.TLS, p.log, time.Now)
+		next.front.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: next.certificate.get}
+	}
+	var made []string
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, name := range made {
+			err = errors.Join(err, p.hosts[name].Close())
+			delete(p.hosts, name)
+		}
+	}()
 	for i := range cfg.Domains {
-		d, err := p.domain(&cfg.Domains[i], &cfg.Limits, log.With("domain", cfg.Domains[i].Name))
+		d := &cfg.Domains[i]
+		part := &domainPart{}
+		var behind upstream.Upstream
+		if d.Upstream == config.UpstreamHost {
+			known := p.hosts[d.Name] != nil
+			if behind, err = p.host(d, cfg.Limits); err == nil && !known {
+				made = append(made, d.Name)
+			}
+		} else {
+			part, err = p.server(d)
+			behind = part.server
+		}
 		if err != nil {
 			return nil, err
 		}
-		d.Upstream = p.metrics.Upstream(d.Name, d.Upstream)
-		front.Domains = append(front.Domains, d)
+		domain, err := p.domain(d, p.metrics.Upstream(d.Name, behind))
+		if err != nil {
+			return nil, err
+		}
+		next.served[d.Name] = part
+		next.front.Domains = append(next.front.Domains, domain)
 	}
-	if p.front, err = component.New(front); err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(cfg.Listeners, config.Listener.IsWeb) {
-		p.web, err = web.New(webConfig(cfg, p.front, front.TLS, log))
-	}
-	return p, err
+	next.web = webConfig(cfg, next.front.TLS, p.log)
+	return next, nil
 }
 
 func frontLimits(l config.Limits) component.Limits {
@@ -109,10 +163,9 @@ func frontLimits(l config.Limits) component.Limits {
 	}
 }
 
-// webConfig returns what the server for browsers in front of front is made of.
-func webConfig(cfg *config.Config, front *component.Front, tls *tls.Config, log *slog.Logger) web.Config {
+// webConfig returns what the server for browsers is made of, but for its front.
+func webConfig(cfg *config.Config, tls *tls.Config, log *slog.Logger) web.Config {
 	c := web.Config{
-		Front:          front,
 		TrustedProxies: cfg.TrustedProxies,
 		AllowedOrigins: cfg.AllowedOrigins,
 		Node:           cfg.Node,
@@ -151,56 +204,12 @@ func openStore(r config.Replay, log *slog.Logger) (replay.Store, error) {
 	return store, nil
 }
 
-func (p *parts) domain(d *config.Domain, limits *config.Limits, log *slog.Logger) (component.Domain, error) {
+func (p *parts) domain(d *config.Domain, behind upstream.Upstream) (component.Domain, error) {
 	verifier, err := d.Verifier(p.store)
 	if err != nil {
 		return component.Domain{}, err
 	}
-	c := component.Domain{Name: d.Name, Verifier: verifier, Mechanisms: d.Mechanisms}
-	if d.Upstream == config.UpstreamHost {
-		c.Upstream, err = p.host(d, limits, log)
-	} else {
-		c.Upstream, err = p.server(d, log)
-	}
-	return c, err
-}
-
-// host makes the upstream of a domain that is served inside the program. It takes
-// what the front lets through, and sends nothing that the front would not.
-func (p *parts) host(d *config.Domain, limits *config.Limits, log *slog.Logger) (*host.Host, error) {
-	h, err := host.New(host.Config{
-		Domain: d.Name, Rooms: d.Host.Rooms, Path: d.Host.Path, Log: log,
-		Limits: host.Limits{ElementBytes: limits.ElementBytes, ElementDepth: limits.ElementDepth, OutputBytes: limits.UpstreamElementBytes},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Name, err)
-	}
-	p.hosts = append(p.hosts, h)
-	return h, nil
-}
-
-// server makes the upstream of a domain, and its component link if it has one.
-func (p *parts) server(d *config.Domain, log *slog.Logger) (*server.Server, error) {
-	c := serverConfig(d)
-	c.Log = log
-	switch d.Server.Accounts {
-	case config.AccountsComponent:
-		lc := linkConfig(d, log)
-		lc.Admins, lc.Operations = d.Admins, &linkOperations{parts: p, domain: d}
-		l, err := link.New(lc)
-		if err != nil {
-			return nil, err
-		}
-		p.links = append(p.links, l)
-		c.Accounts = l
-	case config.AccountsRegister:
-		r, err := server.NewRegistration(c)
-		if err != nil {
-			return nil, err
-		}
-		c.Accounts = r
-	}
-	return server.New(c)
+	return component.Domain{Name: d.Name, Verifier: verifier, Mechanisms: d.Mechanisms, Upstream: behind}, nil
 }
 
 func serverConfig(d *config.Domain) server.Config {

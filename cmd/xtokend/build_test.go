@@ -67,7 +67,7 @@ key = "key.pem"
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- parts.front.ServeTLS(listeners[0]) }()
+	go func() { served <- parts.front.ServeTLS(listeners[0].Listener) }()
 
 	for version, allowed := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		dialer := tls.Dialer{

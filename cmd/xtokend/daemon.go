@@ -19,6 +19,7 @@ const revokeTimeout = 10 * time.Second
 // Status implements [admin.Daemon].
 func (o *operations) Status(ctx context.Context) admin.Status {
 	p := o.parts
+	cfg := p.current().cfg
 	stats := p.front.Stats()
 	s := admin.Status{
 		Version:         version(),
@@ -27,15 +28,15 @@ func (o *operations) Status(ctx context.Context) admin.Status {
 		NotReady:        o.notReady(ctx),
 		Sessions:        stats.Authenticated(),
 		Unauthenticated: stats.Unauthenticated,
-		Store:           admin.Store{Kind: string(p.cfg.Replay.Store), State: string(p.metrics.StoreState())},
+		Store:           admin.Store{Kind: string(cfg.Replay.Store), State: string(p.metrics.StoreState())},
 	}
 	s.Logins.Accepted, s.Logins.Refused = p.metrics.Logins()
-	for _, l := range p.cfg.Listeners {
+	for _, l := range cfg.Listeners {
 		s.Listeners = append(s.Listeners, l.String())
 	}
 	links := p.linksUp()
-	for i := range p.cfg.Domains {
-		d := &p.cfg.Domains[i]
+	for i := range cfg.Domains {
+		d := &cfg.Domains[i]
 		domain := admin.Domain{Name: d.Name, Upstream: string(d.Upstream), State: string(p.metrics.UpstreamState(d.Name))}
 		if up, ok := links[d.Name]; ok {
 			domain.Link = map[bool]string{true: "up", false: "down"}[up]

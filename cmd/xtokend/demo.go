@@ -98,7 +98,7 @@ func (c *demoCommand) prepare(p *process) (*demonstration, error) {
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
 		return nil, err
 	}
-	d.log = newLogger(p.stderr, config.Log{Level: level, Format: config.LogText})
+	d.log, _ = newLogger(p.stderr, config.Log{Level: level, Format: config.LogText})
 	return d, nil
 }
 
@@ -130,13 +130,17 @@ func (c *demoCommand) domain(p *process) (d config.Domain, err error) {
 
 // build makes the parts, none of which keeps anything on disk.
 func (d *demonstration) build() (_ *parts, err error) {
-	p := &parts{store: replay.NewMemory(replay.MemoryOptions{})}
+	p := &parts{log: d.log, store: replay.NewMemory(replay.MemoryOptions{})}
 	defer func() {
 		if err != nil {
 			p.close()
 		}
 	}()
-	domain, err := p.domain(&d.domain, &config.Limits{}, d.log)
+	h, err := p.host(&d.domain, config.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	domain, err := p.domain(&d.domain, h)
 	if err != nil {
 		return nil, err
 	}

@@ -25,9 +25,6 @@ func (d *demonstration) run(p *process, signals <-chan os.Signal, stopping func(
 		return err
 	}
 	defer func() { err = errors.Join(err, parts.close()) }()
-	for i := range listeners {
-		listeners[i].serve = parts.acceptor(config.Listener{Scheme: listeners[i].scheme, Loopback: true})
-	}
 
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -38,13 +35,13 @@ func (d *demonstration) run(p *process, signals <-chan os.Signal, stopping func(
 			ended <- d.attend(ctx, p, signals)
 		}()
 	}
-	err = parts.run(ctx, listeners, d.log, ready, stopping)
+	err = parts.run(ctx, newListening(parts, listeners), occasions{ready: ready, stopping: stopping})
 	stop()
 	return errors.Join(<-ended, err)
 }
 
 // open opens all listeners, or none. From then on the addresses have their ports.
-func (d *demonstration) open() (listeners []listener, err error) {
+func (d *demonstration) open() (listeners []*listener, err error) {
 	add := func(a *loopbackAddress, scheme config.Scheme) {
 		var opened []net.Listener
 		if err != nil {
@@ -52,7 +49,7 @@ func (d *demonstration) open() (listeners []listener, err error) {
 		}
 		*a, opened, err = a.open()
 		for _, l := range opened {
-			listeners = append(listeners, listener{Listener: l, scheme: scheme})
+			listeners = append(listeners, &listener{Listener: l, settings: config.Listener{Scheme: scheme, Loopback: true}})
 		}
 	}
 	add(&d.http, config.HTTP)

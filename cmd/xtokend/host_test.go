@@ -46,7 +46,7 @@ path = "replay.db"
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error, 1)
 		go func() {
-			served <- serve(ctx, &cfg, slog.New(slog.NewTextHandler(&log, nil)), func() {})
+			served <- serve(ctx, &cfg, slog.New(slog.NewTextHandler(&log, nil)))
 			log.Close()
 		}()
 		err := log.Wait(t.Context(), "msg=ready", 0)
@@ -121,7 +121,7 @@ store = "memory"
 				t.Fatal(err)
 			}
 			defer parts.close()
-			conn, err := parts.hosts[0].Open(t.Context(), jid.MustParse("alice@example.org"))
+			conn, err := parts.hosts["example.org"].Open(t.Context(), jid.MustParse("alice@example.org"))
 			if err != nil {
 				t.Fatal(err)
 			}

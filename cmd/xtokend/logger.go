@@ -7,10 +7,13 @@ import (
 	"xtokend/cmd/xtokend/internal/config"
 )
 
-func newLogger(w io.Writer, l config.Log) *slog.Logger {
-	options := &slog.HandlerOptions{Level: l.Level}
+// newLogger also returns what changes the level later.
+func newLogger(w io.Writer, l config.Log) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(l.Level)
+	options := &slog.HandlerOptions{Level: level}
 	if l.Format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(slog.NewJSONHandler(w, options)), level
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slog.NewTextHandler(w, options)), level
 }

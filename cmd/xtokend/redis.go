@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"mellium.im/xmpp/jid"
 
@@ -34,21 +35,30 @@ func openRedis(r config.Redis, log *slog.Logger) (*replay.Redis, error) {
 }
 
 // followRevocations ends here the sessions of users who are revoked at any node,
-// until ctx ends.
-func (p *parts) followRevocations(ctx context.Context, log *slog.Logger) {
+// until stop is called, which waits until that has ended.
+func (p *parts) followRevocations() (stop func()) {
 	if p.shared == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var following sync.WaitGroup
+	following.Go(func() { p.shared.Revocations(ctx, p.domains, p.revoked) })
+	return func() {
+		cancel()
+		following.Wait()
+	}
+}
+
+// revoked ends the sessions of a user who is revoked.
+func (p *parts) revoked(r replay.Revocation) {
+	user, err := jid.New(r.Address, r.Domain, "")
+	if err != nil {
+		p.log.Warn("a node has revoked a user whose name is none", "error", err)
 		return
 	}
-	p.shared.Revocations(ctx, p.domains(), func(r replay.Revocation) {
-		user, err := jid.New(r.Address, r.Domain, "")
-		if err != nil {
-			log.Warn("a node has revoked a user whose name is none", "error", err)
-			return
-		}
-		if ended := p.front.EndSessions(user); ended > 0 {
-			log.Info("sessions ended: their user is revoked", "user", user.String(), "sessions", ended)
-		}
-	})
+	if ended := p.front.EndSessions(user); ended > 0 {
+		p.log.Info("sessions ended: their user is revoked", "user", user.String(), "sessions", ended)
+	}
 }
 
 // storeIsDown reports whether the replay store is known not to answer: by the last

@@ -3,18 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
 	"xtokend/cmd/xtokend/internal/config"
-	"xtokend/component"
-	"xtokend/component/web"
 )
 
 const (
@@ -36,28 +31,30 @@ func (c *serveCommand) Run(p *process) error {
 		p.warn(cfg.Warnings)
 		return err
 	}
-	log := newLogger(p.stderr, cfg.Log)
-	for _, w := range cfg.Warnings {
-		log.Warn("settings: "+w.String(), "hint", w.Hint)
-	}
+	log, level := newLogger(p.stderr, cfg.Log)
+	logWarnings(log, cfg.Warnings)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	defer close(hangup)
 	defer signal.Stop(hangup)
-	go func() {
-		for range hangup {
-			log.Info("SIGHUP: a changed certificate is read by itself; restart to use other changed settings")
-		}
-	}()
-	return serve(ctx, &cfg, log, stop)
+	d := &daemon{log: log, level: level, hangup: hangup, stopping: stop}
+	return d.serve(ctx, &cfg)
 }
 
-// serve runs until ctx ends or a listener fails. It calls stopping when it
-// begins to shut down, from when on a second signal ends the process at once.
-func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping func()) (err error) {
-	parts, err := build(cfg, log)
+// daemon is what `xtokend serve` runs.
+type daemon struct {
+	log    *slog.Logger
+	level  *slog.LevelVar
+	hangup <-chan os.Signal // the settings are read again; nil: never
+	// stopping is called when the shutdown begins, from when on a second signal
+	// ends the process at once.
+	stopping func()
+}
+
+// serve runs until ctx ends or a listener fails.
+func (d *daemon) serve(ctx context.Context, cfg *config.Config) (err error) {
+	parts, err := build(cfg, d.log)
 	if err != nil {
 		return err
 	}
@@ -66,141 +63,85 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, stopping f
 	if err != nil {
 		return err
 	}
-	ops, err := openOperations(ctx, parts, cfg, log)
+	ops, err := openOperations(ctx, parts, cfg, d.log)
 	if err != nil {
-		for _, l := range opened {
-			l.Close()
-		}
+		closeAll(opened)
 		return err
 	}
 	defer func() { err = errors.Join(err, ops.close()) }()
 	ops.begin()
-	listeners := make([]listener, len(opened))
-	for i, l := range opened {
-		listeners[i] = listener{l, cfg.Listeners[i].Scheme, parts.acceptor(cfg.Listeners[i])}
-	}
-	ready := func() {
-		ops.served()
-		log.Info("ready")
-	}
-	return parts.run(ctx, listeners, log, ready, func() {
-		ops.stop()
-		stopping()
+	listening := newListening(parts, opened)
+	return parts.run(ctx, listening, occasions{
+		ready: func() {
+			ops.served()
+			d.log.Info("ready")
+		},
+		stopping: func() {
+			ops.stop()
+			d.stopping()
+		},
+		hangup: d.hangup,
+		reload: func() { d.reload(parts, listening) },
 	})
 }
 
-// listener is open, and serve is what its connections are for.
-type listener struct {
-	net.Listener
-	scheme config.Scheme
-	serve  func(net.Listener) error
+// occasions are what run is told, and what it tells.
+type occasions struct {
+	ready    func()           // clients are served
+	stopping func()           // they are no more
+	hangup   <-chan os.Signal // reload is to be called; nil: never
+	reload   func()
 }
 
-// run serves until ctx ends or a listener fails, and ends all sessions then. It
-// calls ready when clients are served, and stopping when they are no more. The
+// run serves until ctx ends or a listener fails, and ends all sessions then. The
 // listeners are closed.
-func (p *parts) run(ctx context.Context, listeners []listener, log *slog.Logger, ready, stopping func()) error {
-	linkContext, stopLinks := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for _, l := range p.links {
-		running.Go(func() { l.Run(linkContext) })
-	}
-	running.Go(func() { p.followRevocations(linkContext, log) })
-	defer running.Wait()
-	defer stopLinks()
+func (p *parts) run(ctx context.Context, l *listening, o occasions) error {
+	defer l.wait()
+	p.startLinks()
+	defer p.endLinks()
+	defer p.followRevocations()()
 
 	p.awaitLinks(ctx)
 	if ctx.Err() != nil {
-		log.Info("shutting down")
-		stopping()
-		for _, l := range listeners {
-			l.Close()
-		}
+		p.log.Info("shutting down")
+		o.stopping()
+		l.close()
 		return nil
 	}
+	l.serve()
+	o.ready()
 
-	failed := make(chan error, len(listeners))
-	for _, l := range listeners {
-		running.Go(func() {
-			if err := l.serve(l.Listener); !errors.Is(err, component.ErrClosed) && !errors.Is(err, web.ErrClosed) {
-				failed <- fmt.Errorf("%s: %w", l.Addr(), err)
-			}
-		})
-		log.Info("listening", "address", l.Addr().String(), "scheme", string(l.scheme))
-	}
-	ready()
-
-	var err error
-	select {
-	case <-ctx.Done():
-		log.Info("shutting down")
-	case err = <-failed:
-		log.Error("a listener failed, shutting down", "error", err)
-	}
-	stopping()
+	err := p.attend(ctx, l, o)
+	o.stopping()
 	deadline, done := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer done()
 	return errors.Join(err, p.shutdown(deadline))
 }
 
-// acceptor returns what serves the connections of a listener.
-func (p *parts) acceptor(l config.Listener) func(net.Listener) error {
-	switch {
-	case l.Scheme == config.XMPPS:
-		return p.front.ServeTLS
-	case l.Scheme == config.HTTPS:
-		return p.web.ServeTLS
-	case l.Scheme == config.HTTP && !l.Loopback:
-		return p.web.ServeProxies
-	case l.IsWeb():
-		return p.web.Serve
+// attend returns when it is time to shut down, with an error if a listener has failed.
+func (p *parts) attend(ctx context.Context, l *listening, o occasions) error {
+	for {
+		select {
+		case <-ctx.Done():
+			p.log.Info("shutting down")
+			return nil
+		case err := <-l.failed:
+			p.log.Error("a listener failed, shutting down", "error", err)
+			return err
+		case <-o.hangup:
+			o.reload()
+		}
 	}
-	return p.front.Serve
 }
 
 // shutdown ends all sessions first: HTTP requests wait for what they have to say.
 func (p *parts) shutdown(ctx context.Context) error {
-	err := p.front.Shutdown(ctx)
-	if p.web != nil {
-		err = errors.Join(err, p.web.Shutdown(ctx))
-	}
-	return err
+	return errors.Join(p.front.Shutdown(ctx), p.web.Shutdown(ctx))
 }
 
-// listen opens all listeners, or none.
-func listen(wanted []config.Listener) ([]net.Listener, error) {
-	var opened []net.Listener
-	var errs []error
-	for _, w := range wanted {
-		network := "tcp"
-		if w.Address.Addr().Is4() {
-			network = "tcp4" // "tcp" would take 0.0.0.0 for both families
-		}
-		l, err := net.Listen(network, w.Address.String())
-		if err != nil {
-			errs = append(errs, listenError(w, err))
-			continue
-		}
-		opened = append(opened, l)
+// logWarnings writes the settings' warnings to the log.
+func logWarnings(log *slog.Logger, warnings []config.Finding) {
+	for _, w := range warnings {
+		log.Warn("settings: "+w.String(), "hint", w.Hint)
 	}
-	if len(errs) > 0 {
-		for _, l := range opened {
-			l.Close()
-		}
-		return nil, errors.Join(errs...)
-	}
-	return opened, nil
-}
-
-func listenError(w config.Listener, err error) error {
-	f := &failure{status: exitFailure, text: fmt.Sprintf("cannot listen on %s: %v", w, errors.Unwrap(err))}
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		f.hint = "another program has this port; is it the server that should stand behind xtokend?"
-	case errors.Is(err, syscall.EACCES):
-		f.hint = "ports below 1024 need CAP_NET_BIND_SERVICE"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		f.hint = "no interface of this machine has this address"
-	}
-	return f
 }

@@ -9,7 +9,14 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"xtokend/cmd/xtokend/internal/config"
 )
+
+// serve runs the daemon with settings that are never read again.
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	return (&daemon{log: log, stopping: func() {}}).serve(ctx, cfg)
+}
 
 // An order to stop that comes while the links are awaited is obeyed, and nobody
 // is told that clients are served.
@@ -24,7 +31,7 @@ func TestStopDuringTheStart(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	var log bytes.Buffer
-	if err := serve(ctx, cfg, slog.New(slog.NewTextHandler(&log, nil)), func() {}); err != nil {
+	if err := serve(ctx, cfg, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
 		t.Error(err)
 	}
 	if text := log.String(); strings.Contains(text, "msg=listening") || strings.Contains(text, "msg=ready") || !strings.Contains(text, "shutting down") {
@@ -45,7 +52,7 @@ func TestEveryTakenPortIsReported(t *testing.T) {
 	cfg := load(t, t.TempDir(), fmt.Sprintf("listen = [%q, %q]\n", uris[0], uris[1]), "accounts = 'existing'\n")
 	var stderr strings.Builder
 	p := &process{stderr: &stderr}
-	status := p.complain(serve(t.Context(), cfg, slog.New(slog.DiscardHandler), func() {}))
+	status := p.complain(serve(t.Context(), cfg, slog.New(slog.DiscardHandler)))
 	for _, uri := range uris {
 		if !strings.Contains(stderr.String(), "xtokend: error: cannot listen on "+uri+": ") {
 			t.Errorf("%s is not reported", uri)

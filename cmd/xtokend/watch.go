@@ -23,28 +23,23 @@ func (p *parts) watch() {
 func (p *parts) limitsReached() map[string]int64 {
 	counts := make(map[string]int64)
 	maps.Copy(counts, p.front.LimitsReached())
-	if p.web != nil {
-		for limit, n := range p.web.LimitsReached() {
-			counts[limit] += n
-		}
+	for limit, n := range p.web.LimitsReached() {
+		counts[limit] += n
 	}
 	return counts
 }
 
 func (p *parts) panics() int64 {
-	n := p.front.Panics()
-	if p.web != nil {
-		n += p.web.Panics()
-	}
-	return n
+	return p.front.Panics() + p.web.Panics()
 }
 
 // certificateExpiry is that of the certificate as the next client gets it.
 func (p *parts) certificateExpiry() time.Time {
-	if p.certificate == nil {
+	certificate := p.current().certificate
+	if certificate == nil {
 		return time.Time{}
 	}
-	pair, err := p.certificate.get(nil)
+	pair, err := certificate.get(nil)
 	if err != nil || pair.Leaf == nil {
 		return time.Time{}
 	}
@@ -54,8 +49,8 @@ func (p *parts) certificateExpiry() time.Time {
 // domains are those that are served now, in the order of the settings.
 func (p *parts) domains() []string {
 	var names []string
-	for i := range p.cfg.Domains {
-		names = append(names, p.cfg.Domains[i].Name)
+	for _, d := range p.current().cfg.Domains {
+		names = append(names, d.Name)
 	}
 	return names
 }
@@ -63,7 +58,7 @@ func (p *parts) domains() []string {
 // linksUp says of each domain that has a component link whether it is connected.
 func (p *parts) linksUp() map[string]bool {
 	up := make(map[string]bool)
-	for _, l := range p.links {
+	for _, l := range p.links() {
 		up[l.Domain()] = l.Up()
 	}
 	return up

@@ -49,7 +49,7 @@ func TestServeBrowsers(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			served := make(chan error, 1)
 			go func() {
-				served <- serve(ctx, cfg, slog.New(slog.NewTextHandler(&log, nil)), func() {})
+				served <- serve(ctx, cfg, slog.New(slog.NewTextHandler(&log, nil)))
 				log.Close()
 			}()
 			defer func() {

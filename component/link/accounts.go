@@ -84,16 +84,16 @@ func value(name, text string) field { return field{Var: name, Values: []string{t
 // run executes a command of XEP-0133 in one stage: its form is submitted with
 // the first request. The answer is that of a command which has succeeded.
 func (l *Link) run(ctx context.Context, name string, fields ...field) (*command, error) {
-	s, _, cause := l.state()
-	if s == nil {
-		return nil, down(cause)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	s, err := l.firstSession(ctx)
+	if err != nil {
+		return nil, err
 	}
 	c := command{Node: nsAdmin + "#" + name}
 	if len(fields) > 0 {
 		c.Form = &form{Type: "submit", Fields: append([]field{value("FORM_TYPE", nsAdmin)}, fields...)}
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	answer, err := s.request(ctx, l.name.String(), c)
 	if err != nil {
 		return nil, fmt.Errorf("link: %s: %w", name, err)

@@ -198,6 +198,25 @@ func (l *Link) Wait(ctx context.Context) error {
 	}
 }
 
+// firstSession returns the session that is up. While the first attempt to connect
+// is still to end it waits for that, so that nothing fails because a link is new.
+func (l *Link) firstSession(ctx context.Context) (*session, error) {
+	for {
+		s, changed, cause := l.state()
+		switch {
+		case s != nil:
+			return s, nil
+		case cause != nil:
+			return nil, down(cause)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ErrDown
+		}
+	}
+}
+
 func (l *Link) state() (s *session, changed <-chan struct{}, cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -144,6 +144,20 @@ func New(c Config) (*Server, error) {
 	}, nil
 }
 
+// Renew returns a Server with other settings that shares what s remembers: the
+// keys, which KeptKeys of s bounds, the takeovers of the last hour and what has
+// been warned of, by the clock of s. Both may be used. The errors are those of
+// [New].
+func (s *Server) Renew(c Config) (*Server, error) {
+	renewed, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	renewed.keys, renewed.takingOver = s.keys, s.takingOver
+	renewed.takeovers, renewed.warnings = s.takeovers, s.warnings
+	return renewed, nil
+}
+
 // protectedJID prepares a protected name as the front prepares an authcid, so
 // that the two compare.
 func protectedJID(name string, domain jid.JID) (jid.JID, error) {

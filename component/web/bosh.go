@@ -84,7 +84,7 @@ func (s *Server) createBOSH(w http.ResponseWriter, r *http.Request, c component.
 	session, opened := newBOSHSession(s, body, c.Address)
 	if !s.sessions.add(session) {
 		if s.sessions.firstRefusal() {
-			s.log.Warn("as many BOSH sessions as limits.bosh_sessions allows: new ones are refused", "limit", s.limits.BOSHSessions)
+			s.log.Warn("as many BOSH sessions as limits.bosh_sessions allows: new ones are refused", "limit", s.settings.Load().limits.BOSHSessions)
 		}
 		s.refuseBOSH(w, bosh.InternalServerError)
 		return
@@ -111,7 +111,7 @@ func (s *Server) writeBOSH(w http.ResponseWriter, contentType string, reply *bos
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(reply.Status)
 	for part := range slices.Chunk(text, writeBytes) {
-		control.SetWriteDeadline(time.Now().Add(s.limits.WriteTimeout))
+		control.SetWriteDeadline(time.Now().Add(s.settings.Load().limits.WriteTimeout))
 		if _, err := w.Write(part); err != nil {
 			return err
 		}

@@ -53,14 +53,14 @@ type boshRequest struct {
 // begin is called.
 func newBOSHSession(server *Server, body *boshBody, client netip.Addr) (*boshSession, boshRequest) {
 	s := &boshSession{
-		server: server, holder: component.AddressPrefix(client, server.limits.IPv6Prefix), sid: server.sidPrefix + rand.Text(), creation: body.stream, contentType: contentType(body.Content),
+		server: server, holder: component.AddressPrefix(client, server.settings.Load().limits.IPv6Prefix), sid: server.sidPrefix + rand.Text(), creation: body.stream, contentType: contentType(body.Content),
 		requests:     make(map[bosh.Handle]chan bosh.Reply),
 		elementBytes: negotiationElementBytes, bodyBytes: negotiationElementBytes,
 	}
 	s.changed.L = &s.mu
 	request := s.expect()
 	body.Units = slices.Insert(body.Units, 0, s.creation.header())
-	s.machine = bosh.New(server.sessions.config, s.sid, request.handle, body.Request, server.now())
+	s.machine = bosh.New(server.sessions.terms(), s.sid, request.handle, body.Request, server.now())
 	return s, request
 }
 

@@ -16,7 +16,9 @@ import (
 // boshServer has no front: sessions that are made with it serve nobody.
 func boshServer() *Server {
 	l := Limits{}.withDefaults()
-	return &Server{limits: l, now: time.Now, sessions: newBOSHSessions(l, func(string) {})}
+	s := &Server{now: time.Now, sessions: newBOSHSessions(l, func(string) {})}
+	s.settings.Store(&settings{limits: l})
+	return s
 }
 
 func newSession(t *testing.T, s *Server) (*boshSession, boshRequest) {

@@ -28,13 +28,13 @@ const (
 
 // boshSessions finds sessions by their sid, and bounds how many there are.
 type boshSessions struct {
-	limit       int
 	reached     func(limit string)
-	config      bosh.Config // of each
 	bodyTimeout time.Duration
 
-	mu    sync.Mutex
-	bySID map[string]*boshSession
+	mu     sync.Mutex
+	most   int
+	config bosh.Config // of each new one
+	bySID  map[string]*boshSession
 	// Those that make room for others: first those that are over, the oldest first.
 	over    list.List // of *boshSession
 	spare   longestqueue.Set[netip.Prefix, *boshSession]
@@ -42,15 +42,28 @@ type boshSessions struct {
 }
 
 func newBOSHSessions(l Limits, reached func(string)) *boshSessions {
-	return &boshSessions{
-		limit: l.BOSHSessions, reached: reached, bodyTimeout: bodyTimeout,
-		config: bosh.Config{
-			Wait: boshWait, Inactivity: boshInactivity, PollingInactivity: boshPollingInactivity,
-			Polling: boshPolling, MaxPause: boshMaxPause,
-			OutBytes: l.BOSHBufferBytes, ResponseBytes: boshResponseBytes, InBytes: l.BOSHBufferBytes,
-		},
-		bySID: make(map[string]*boshSession),
+	t := &boshSessions{reached: reached, bodyTimeout: bodyTimeout, bySID: make(map[string]*boshSession)}
+	t.limit(l)
+	return t
+}
+
+// limit changes the limits for sessions that begin from now on.
+func (t *boshSessions) limit(l Limits) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.most = l.BOSHSessions
+	t.config = bosh.Config{
+		Wait: boshWait, Inactivity: boshInactivity, PollingInactivity: boshPollingInactivity,
+		Polling: boshPolling, MaxPause: boshMaxPause,
+		OutBytes: l.BOSHBufferBytes, ResponseBytes: boshResponseBytes, InBytes: l.BOSHBufferBytes,
 	}
+}
+
+// terms are those of a session that begins now.
+func (t *boshSessions) terms() bosh.Config {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.config
 }
 
 func (t *boshSessions) find(sid string) *boshSession {
@@ -74,7 +87,7 @@ func (t *boshSessions) add(s *boshSession) bool {
 func (t *boshSessions) insert(s *boshSession) (victim *boshSession, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.bySID) >= t.limit {
+	if len(t.bySID) >= t.most {
 		t.reached("bosh_sessions")
 		if front := t.over.Front(); front != nil {
 			victim = front.Value.(*boshSession)

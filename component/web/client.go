@@ -19,7 +19,7 @@ func (s *Server) client(r *http.Request) component.Client {
 	conn := connectionOf(r)
 	proxy, header := addressOf(conn.raw.RemoteAddr()), conn.proxyHeader()
 	peer, overTLS := header.Client(proxy), r.TLS != nil || header != nil && header.TLS
-	trusted := s.trusted
+	trusted := s.settings.Load().trusted
 	if header.NamesNobody() {
 		trusted = nil // the headers of the request may be the unknown client's own
 	}
@@ -32,7 +32,9 @@ func (s *Server) client(r *http.Request) component.Client {
 	return c
 }
 
-func (s *Server) isTrusted(address netip.Addr) bool { return isTrusted(address, s.trusted) }
+func (s *Server) isTrusted(address netip.Addr) bool {
+	return isTrusted(address, s.settings.Load().trusted)
+}
 
 func addressOf(a net.Addr) netip.Addr {
 	if tcp, ok := a.(*net.TCPAddr); ok {

@@ -23,7 +23,7 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proxyheader.From(conn, l.server.trusted, func(peer net.Addr, err error) {
+	return proxyheader.From(conn, l.server.settings.Load().trusted, func(peer net.Addr, err error) {
 		l.server.log.Warn("a trusted proxy has sent a PROXY header that is none: its connection is closed", "proxy", peer.String(), "error", err)
 	}), nil
 }

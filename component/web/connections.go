@@ -20,11 +20,11 @@ import (
 // Connections of trusted proxies may be many clients': they have no limit for
 // each address, unless a PROXY header says whose one is.
 type connections struct {
-	limits  Limits
-	trusted []netip.Prefix
 	reached func(limit string)
 
 	mu         sync.Mutex
+	limits     Limits
+	trusted    []netip.Prefix
 	open       map[net.Conn]*place // by the connection beneath TLS
 	waiting    longestqueue.Set[netip.Prefix, net.Conn]
 	perAddress map[netip.Prefix]int
@@ -42,6 +42,13 @@ type place struct {
 func newConnections(l Limits, trusted []netip.Prefix, reached func(string)) *connections {
 	return &connections{limits: l, trusted: trusted, reached: reached,
 		open: make(map[net.Conn]*place), perAddress: make(map[netip.Prefix]int)}
+}
+
+// limit changes the limits for connections that come from now on.
+func (c *connections) limit(l Limits, trusted []netip.Prefix) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limits, c.trusted = l, trusted
 }
 
 // observe is http.Server's ConnState.

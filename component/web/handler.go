@@ -15,8 +15,12 @@ func (s *Server) handler() http.Handler {
 		mux.HandleFunc("/xmpp-websocket"+slash, s.endpoint("websocket", "GET, OPTIONS", s.websocket))
 		mux.HandleFunc("/http-bind"+slash, s.endpoint("bosh", "GET, POST, OPTIONS", s.held))
 	}
-	mux.HandleFunc("/.well-known/host-meta", s.discovery.serveXRD)
-	mux.HandleFunc("/.well-known/host-meta.json", s.discovery.serveJRD)
+	mux.HandleFunc("/.well-known/host-meta", func(w http.ResponseWriter, r *http.Request) {
+		s.settings.Load().discovery.serveXRD(w, r)
+	})
+	mux.HandleFunc("/.well-known/host-meta.json", func(w http.ResponseWriter, r *http.Request) {
+		s.settings.Load().discovery.serveJRD(w, r)
+	})
 	mux.HandleFunc("/xtoken.js", s.endpoint("", "GET, HEAD, OPTIONS", s.xtokenJS))
 	if s.pages == nil {
 		mux.HandleFunc("/", noPage)
@@ -25,13 +29,14 @@ func (s *Server) handler() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recoverPanic()
+		settings := s.settings.Load()
 		// A body that nobody reads is drained before the next request, and an answer
 		// may be read by nobody.
 		control, now := http.NewResponseController(w), time.Now()
 		control.SetReadDeadline(now.Add(s.http.ReadHeaderTimeout))
-		control.SetWriteDeadline(now.Add(s.limits.WriteTimeout))
-		if !s.hosts.take(r) {
-			http.Error(w, "this server answers to these names alone: "+s.hosts.String(), http.StatusMisdirectedRequest)
+		control.SetWriteDeadline(now.Add(settings.limits.WriteTimeout))
+		if !settings.hosts.take(r) {
+			http.Error(w, "this server answers to these names alone: "+settings.hosts.String(), http.StatusMisdirectedRequest)
 			return
 		}
 		c := connectionOf(r)
@@ -70,7 +75,7 @@ func (s *Server) endpoint(transport, methods string, serve func(http.ResponseWri
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := s.client(r)
 		c.Transport = transport
-		if s.origins.share(w, r, c.Secure, methods) {
+		if s.settings.Load().origins.share(w, r, c.Secure, methods) {
 			serve(w, r, c)
 		} else if r.Method != http.MethodOptions {
 			s.log.Info("page refused", "address", c.Address.String(), "transport", transport, "reason", "origin-not-allowed", "origin", loggedOrigin(r))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -91,12 +92,9 @@ type Config struct {
 // Server answers HTTP requests. Its methods may be called from any goroutine.
 type Server struct {
 	front     *component.Front
-	discovery *discovery
-	trusted   []netip.Prefix
-	origins   origins
-	hosts     hosts
+	settings  atomic.Pointer[settings] // see Reload
+	reloading sync.Mutex               // held by Reload
 	pages     http.Handler
-	limits    Limits
 	log       *slog.Logger
 	now       func() time.Time
 	panics    atomic.Int64
@@ -113,22 +111,17 @@ func New(c Config) (*Server, error) {
 	if c.Front == nil {
 		return nil, errors.New("web: a server needs a front")
 	}
-	s := &Server{front: c.Front, trusted: c.TrustedProxies, pages: c.Pages, limits: c.Limits.withDefaults(), log: c.Logger, now: c.Now}
-	var err error
-	if s.discovery, err = newDiscovery(c.Domains); err != nil {
+	settings, err := newSettings(c)
+	if err != nil {
 		return nil, err
 	}
-	if s.origins, err = newOrigins(c.AllowedOrigins); err != nil {
-		return nil, err
-	}
-	if s.hosts, err = newHosts(c.Hosts); err != nil {
-		return nil, err
-	}
+	s := &Server{front: c.Front, pages: c.Pages, log: c.Logger, now: c.Now}
+	s.settings.Store(settings)
 	if c.Node != "" {
 		s.sidPrefix = c.Node + "-"
 	}
-	s.sessions = newBOSHSessions(s.limits, s.reached.Add)
-	s.open = newConnections(s.limits, s.trusted, s.reached.Add)
+	s.sessions = newBOSHSessions(settings.limits, s.reached.Add)
+	s.open = newConnections(settings.limits, settings.trusted, s.reached.Add)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -141,16 +134,13 @@ func New(c Config) (*Server, error) {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               headerBytes,
 		DisableGeneralOptionsHandler: true,
-		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection, WriteByteTimeout: s.limits.WriteTimeout},
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection, WriteByteTimeout: settings.limits.WriteTimeout},
 		ConnState:                    s.open.observe,
 		BaseContext:                  withListener,
 		ConnContext:                  withConnection,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	if c.TLS != nil {
-		s.http.TLSConfig = c.TLS.Clone()
-		s.http.TLSConfig.NextProtos = []string{"h2", "http/1.1"}
-	}
+	s.http.TLSConfig = &tls.Config{NextProtos: nextProtos, MinVersion: tls.VersionTLS12, GetConfigForClient: s.tlsOf}
 	return s, nil
 }
 
@@ -187,7 +177,7 @@ func (s *Server) ServeProxies(l net.Listener) error {
 // ServeTLS answers requests over TLS. Otherwise it is like Serve. It returns an
 // error at once if the server was made without a TLS configuration.
 func (s *Server) ServeTLS(l net.Listener) error {
-	if s.http.TLSConfig == nil {
+	if s.settings.Load().tls == nil {
 		return errors.New("web: https needs a TLS configuration")
 	}
 	return s.http.ServeTLS(listener{Listener: l, server: s}, "", "")
