@@ -48,6 +48,7 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn, *settings) *transport
 	f.mu.Lock()
 	if f.closed() {
 		f.mu.Unlock()
+		l.Close() // or clients would wait in its queue for nobody
 		return ErrClosed
 	}
 	f.listeners[l] = struct{}{}

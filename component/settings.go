@@ -26,7 +26,11 @@ func newSettings(c Config) (*settings, error) {
 	if len(c.Domains) == 0 {
 		return nil, errors.New("component: a front needs at least one domain")
 	}
-	s := &settings{domains: make(map[string]*Domain, len(c.Domains)), trusted: slices.Clone(c.TrustedProxies), limits: c.Limits.withDefaults()}
+	s := &settings{
+		domains: make(map[string]*Domain, len(c.Domains)),
+		trusted: slices.Clone(c.TrustedProxies),
+		limits:  c.Limits.withDefaults(),
+	}
 	for _, d := range c.Domains {
 		if d.Verifier == nil || d.Upstream == nil {
 			return nil, fmt.Errorf("component: domain %q needs a verifier and an upstream", d.Name)
@@ -60,10 +64,10 @@ func newSettings(c Config) (*settings, error) {
 
 // Reload takes Domains, TrustedProxies, TLS and Limits of c in place of those that
 // the front has; all else stays as it is. They hold for every connection and every
-// stream that begins from now on, and for every attempt to log in. Sessions that have logged in go
-// on with what they had then, also of a domain that is no more; its name is
-// host-unknown for others (RFC 6120 §4.9.3.6). No session is ended. Failed
-// attempts are counted anew if a limit on them has changed.
+// stream that begins from now on, and for every attempt to log in. Sessions that
+// have logged in go on with what they had then, also of a domain that is no more;
+// its name is host-unknown for others (RFC 6120 §4.9.3.6). No session is ended.
+// Failed attempts are counted anew if a limit on them has changed.
 //
 // Without TLS in c a listener for direct TLS goes on with what it began with. The
 // errors are those of [New]; then nothing has changed.

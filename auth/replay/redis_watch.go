@@ -59,8 +59,8 @@ const missedSteps = 2
 // whether or not a node has heard of it.
 //
 // A message is lost while the connection is. So whenever it is there, or there again, f is called with the revocations
-// of about the last minute in those that domains returns then, some of which it may know. Those of a longer time without Redis are not told,
-// which the log says.
+// of about the last minute in those that domains returns then, some of which it may know. Those of a longer time
+// without Redis are not told, which the log says.
 func (r *Redis) Revocations(ctx context.Context, domains func() []string, f func(Revocation)) {
 	if _, open := r.seen(); !open {
 		return

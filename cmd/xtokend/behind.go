@@ -21,17 +21,10 @@ type keptHost struct {
 // that is there stays as it is: its file cannot be opened twice, and whoever is
 // online is online there.
 func (p *parts) host(d *config.Domain, l config.Limits) (*keptHost, error) {
-	limits := host.Limits{ElementBytes: l.ElementBytes, ElementDepth: l.ElementDepth, OutputBytes: l.UpstreamElementBytes}
 	if h := p.hosts[d.Name]; h != nil {
-		if h.settings != d.Host {
-			p.log.Warn("the settings of a host have changed: restart to use them", "domain", d.Name, "key", "domain.host")
-		}
-		if h.limits != limits {
-			p.log.Warn("limits have changed that a host keeps until a restart", "domain", d.Name,
-				"keys", "limits.element_bytes limits.element_depth limits.upstream_element_bytes")
-		}
 		return h, nil
 	}
+	limits := hostLimits(l)
 	h, err := host.New(host.Config{
 		Domain: d.Name, Rooms: d.Host.Rooms, Path: d.Host.Path, Log: p.domainLog(d), Limits: limits,
 	})
@@ -45,6 +38,10 @@ func (p *parts) host(d *config.Domain, l config.Limits) (*keptHost, error) {
 	return p.hosts[d.Name], nil
 }
 
+func hostLimits(l config.Limits) host.Limits {
+	return host.Limits{ElementBytes: l.ElementBytes, ElementDepth: l.ElementDepth, OutputBytes: l.UpstreamElementBytes}
+}
+
 // server makes the upstream of a domain, and its component link if it has one. The
 // link stays if its settings are as before, and the server remembers what it knew.
 func (p *parts) server(d *config.Domain) (*domainPart, error) {
@@ -52,7 +49,7 @@ func (p *parts) server(d *config.Domain) (*domainPart, error) {
 	if old == nil {
 		old = &domainPart{}
 	}
-	part := &domainPart{accounts: old.accounts}
+	part := &domainPart{}
 	c := serverConfig(d)
 	c.Log = p.domainLog(d)
 	var err error
@@ -61,7 +58,7 @@ func (p *parts) server(d *config.Domain) (*domainPart, error) {
 		if part.link, err = p.link(d, old.link); err != nil {
 			return part, err
 		}
-		if part.accounts == nil || old.link == nil {
+		if part.accounts = old.accounts; part.accounts == nil {
 			part.accounts = &linkAccounts{}
 			part.accounts.current.Store(part.link)
 		}

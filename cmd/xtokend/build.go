@@ -28,6 +28,9 @@ type parts struct {
 	shared  *replay.Redis
 	metrics *metrics.Metrics
 	started time.Time
+	// begun has what no reload changes: of replay, node, admin, metrics and
+	// log.format it is what is in use.
+	begun *config.Config
 	// hosts are all that were ever made, by domain: what a session of theirs began
 	// goes on, although the domain may be no more.
 	hosts map[string]*keptHost
@@ -54,7 +57,7 @@ func (p *parts) close() error {
 
 // build makes the parts that the settings ask for. Nothing runs yet.
 func build(cfg *config.Config, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{log: log, metrics: metrics.New(version(), commit(), time.Now), started: time.Now()}
+	p := &parts{log: log, begun: cfg, metrics: metrics.New(version(), commit(), time.Now), started: time.Now()}
 	if p.store, err = openStore(cfg.Replay, log); err != nil {
 		return nil, err
 	}
@@ -88,6 +91,7 @@ type plan struct {
 	web         web.Config
 	certificate *certificate           // nil without TLS
 	served      map[string]*domainPart // by name
+	made        []string               // names of hosts that did not exist before
 }
 
 // current is the plan in use; an empty one before the first is adopted.
@@ -104,19 +108,16 @@ func (p *parts) current() *plan {
 // ask. An error leaves everything as it was.
 func (p *parts) plan(cfg *config.Config) (_ *plan, err error) {
 	next := &plan{cfg: cfg, served: make(map[string]*domainPart)}
-	next.front = component.Config{Limits: frontLimits(cfg.Limits), TrustedProxies: cfg.TrustedProxies, Logger: p.log, Observe: p.metrics.Attempt}
+	next.front = component.Config{
+		Limits: frontLimits(cfg.Limits), TrustedProxies: cfg.TrustedProxies, Logger: p.log, Observe: p.metrics.Attempt,
+	}
 	if cfg.TLS != nil {
 		next.certificate = newCertificate(cfg.TLS, p.log, time.Now)
 		next.front.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: next.certificate.get}
 	}
-	var made []string
 	defer func() {
-		if err == nil {
-			return
-		}
-		for _, name := range made {
-			err = errors.Join(err, p.hosts[name].Close())
-			delete(p.hosts, name)
+		if err != nil {
+			err = errors.Join(err, p.discard(next))
 		}
 	}()
 	for i := range cfg.Domains {
@@ -126,7 +127,7 @@ func (p *parts) plan(cfg *config.Config) (_ *plan, err error) {
 		if d.Upstream == config.UpstreamHost {
 			known := p.hosts[d.Name] != nil
 			if behind, err = p.host(d, cfg.Limits); err == nil && !known {
-				made = append(made, d.Name)
+				next.made = append(next.made, d.Name)
 			}
 		} else {
 			part, err = p.server(d)
@@ -144,6 +145,22 @@ func (p *parts) plan(cfg *config.Config) (_ *plan, err error) {
 	}
 	next.web = webConfig(cfg, next.front.TLS, p.log)
 	return next, nil
+}
+
+// discard lets go of what a plan that is not adopted has opened.
+func (p *parts) discard(next *plan) error {
+	var errs []error
+	served := p.current().served
+	for i := range next.cfg.Domains {
+		if name := next.cfg.Domains[i].Name; served[name] == nil {
+			p.metrics.Forget(name)
+		}
+	}
+	for _, name := range next.made {
+		errs = append(errs, p.hosts[name].Close())
+		delete(p.hosts, name)
+	}
+	return errors.Join(errs...)
 }
 
 func frontLimits(l config.Limits) component.Limits {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +26,7 @@ type certificate struct {
 	pair                     atomic.Pointer[tls.Certificate]
 
 	renewing sync.Mutex   // held while the files are read, never waited for
-	seen     [2]fileState // of the last pair that was read, good or bad
+	seen     [2]fileState // of the last pair that was read here, good or bad
 	checked  time.Time
 }
 
@@ -37,8 +39,7 @@ type fileState struct {
 
 func newCertificate(t *config.TLS, log *slog.Logger, now func() time.Time) *certificate {
 	c := &certificate{certificatePath: t.CertificatePath, keyPath: t.KeyPath, log: log, now: now, checked: now()}
-	c.pair.Store(&t.Pair)
-	c.seen = c.look()
+	c.pair.Store(&t.Pair) // which the files need not hold any more
 	return c
 }
 
@@ -67,6 +68,9 @@ func (c *certificate) renew() {
 	pair, err := tls.LoadX509KeyPair(c.certificatePath, c.keyPath)
 	if err != nil {
 		c.log.Warn("the changed certificate cannot be used, the one before stays in use", "error", err)
+		return
+	}
+	if slices.EqualFunc(pair.Certificate, c.pair.Load().Certificate, bytes.Equal) {
 		return
 	}
 	c.pair.Store(&pair)

@@ -28,7 +28,7 @@ func (o *operations) Status(ctx context.Context) admin.Status {
 		NotReady:        o.notReady(ctx),
 		Sessions:        stats.Authenticated(),
 		Unauthenticated: stats.Unauthenticated,
-		Store:           admin.Store{Kind: string(cfg.Replay.Store), State: string(p.metrics.StoreState())},
+		Store:           admin.Store{Kind: string(p.begun.Replay.Store), State: string(p.metrics.StoreState())},
 	}
 	s.Logins.Accepted, s.Logins.Refused = p.metrics.Logins()
 	for _, l := range cfg.Listeners {

@@ -15,9 +15,11 @@ import (
 type failure struct {
 	status     int
 	text, hint string
+	cause      error // may be nil
 }
 
 func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.cause }
 
 // usage is the failure of a command line that asks for what cannot be done.
 func usage(hint, format string, args ...any) error {

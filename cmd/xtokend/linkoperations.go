@@ -38,7 +38,7 @@ func (o *linkOperations) Status(context.Context) []link.Fact {
 		{Var: "transports", Label: "Sessions by transport", Values: byTransport(own)},
 		fact("upstream", "Server", string(o.parts.metrics.UpstreamState(o.domain.Name))),
 		fact("link", "Component link", o.domain.Component.Name+": up"), // or nobody would hear this
-		fact("store", "Replay store", string(o.parts.current().cfg.Replay.Store)+": "+string(o.parts.metrics.StoreState())),
+		fact("store", "Replay store", string(o.parts.begun.Replay.Store)+": "+string(o.parts.metrics.StoreState())),
 	}
 }
 

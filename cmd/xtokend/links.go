@@ -81,6 +81,18 @@ func (p *parts) startLinks() {
 	}
 }
 
+// replaceLinks ends the links that are no part of the next plan, and starts those
+// that are new in it. A name may have moved from one domain to another: all of the
+// old ones end first.
+func (p *parts) replaceLinks(before, next *plan) {
+	for name, part := range before.served {
+		if now := next.served[name]; part.link != nil && (now == nil || now.link != part.link) {
+			part.link.end()
+		}
+	}
+	p.startLinks()
+}
+
 func (p *parts) endLinks() {
 	for _, l := range p.links() {
 		l.end()

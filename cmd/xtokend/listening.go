@@ -62,6 +62,15 @@ func (g *listening) close() { closeAll(g.listeners) }
 // wait returns when nobody accepts any more.
 func (g *listening) wait() { g.accepting.Wait() }
 
+// settings are those of the listeners that are open.
+func (g *listening) settings() []config.Listener {
+	var all []config.Listener
+	for _, l := range g.listeners {
+		all = append(all, l.settings)
+	}
+	return all
+}
+
 // change is a set of listeners that are to take the place of others.
 type change struct {
 	kept, begun, gone []*listener
@@ -115,7 +124,15 @@ func (g *listening) open(w config.Listener, gone []*listener) (*listener, error)
 		}
 		return &listener{Listener: l, settings: w}, nil
 	}
-	return openListener(w)
+	l, err := openListener(w)
+	samePort := func(old *listener) bool { return old.settings.Address.Port() == w.Address.Port() }
+	if errors.Is(err, syscall.EADDRINUSE) && slices.ContainsFunc(gone, samePort) {
+		err = &failure{
+			status: exitFailure, text: err.Error(),
+			hint: "a listener of now has this port at an address that overlaps: take it out first, and add this one with a second SIGHUP",
+		}
+	}
+	return l, err
 }
 
 // undo closes what was opened for nothing.
@@ -187,7 +204,7 @@ func closeAll(listeners []*listener) {
 }
 
 func listenError(w config.Listener, err error) error {
-	f := &failure{status: exitFailure, text: fmt.Sprintf("cannot listen on %s: %v", w, errors.Unwrap(err))}
+	f := &failure{status: exitFailure, text: fmt.Sprintf("cannot listen on %s: %v", w, errors.Unwrap(err)), cause: err}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		f.hint = "another program has this port; is it the server that should stand behind xtokend?"

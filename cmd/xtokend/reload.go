@@ -10,18 +10,20 @@ import (
 // reload reads the settings again and uses them for what begins from now on. If
 // anything is wrong with them nothing changes, and the log says what it is.
 func (d *daemon) reload(p *parts, l *listening) {
-	cfg, err := config.Load(p.current().cfg.Path, config.Options{Need: config.Everything})
+	path := p.begun.Path
+	cfg, err := config.Load(path, config.Options{Need: config.Everything})
 	logWarnings(d.log, cfg.Warnings)
 	if err == nil {
 		err = p.reload(&cfg, l)
 	}
+	p.metrics.Reloaded(err == nil)
 	if err != nil {
 		d.logFaults(err)
-		d.log.Error("the settings cannot be used: all stays as it was", "path", p.current().cfg.Path, "hint", "mend them, and send SIGHUP again")
+		d.log.Error("the settings cannot be used: all stays as it was", "path", path, "hint", "mend them, and send SIGHUP again")
 		return
 	}
 	d.level.Set(cfg.Log.Level)
-	d.log.Info("the settings were read again", "path", cfg.Path)
+	d.log.Info("the settings were read again", "path", path)
 }
 
 // logFaults writes each thing that is wrong to the log.
@@ -47,66 +49,39 @@ func (d *daemon) logFaults(err error) {
 // reload uses other settings for all that can be changed while the program runs,
 // and says in the log what cannot. An error leaves everything as it was.
 func (p *parts) reload(cfg *config.Config, l *listening) error {
-	before := p.current()
 	next, err := p.plan(cfg)
 	if err != nil {
 		return err
 	}
 	wanted := cfg.Listeners
 	if p.front.Draining() { // nobody new is let in
-		wanted = before.cfg.Listeners
+		wanted = l.settings()
 	}
 	changed, err := l.prepare(wanted)
 	if err != nil {
-		return err
+		return errors.Join(err, p.discard(next))
 	}
-	if err := p.web.Reload(next.web); err != nil {
+	before := p.current()
+	if err := p.use(next, before); err != nil {
 		changed.undo()
-		return err
+		return errors.Join(err, p.discard(next))
 	}
-	if err := p.front.Reload(next.front); err != nil {
-		changed.undo()
-		return errors.Join(err, p.web.Reload(before.web))
-	}
-	p.sayUnchanged(before.cfg, cfg)
-	for name := range before.served {
-		if next.served[name] == nil {
-			p.log.Info("a domain is served no more; who is logged in stays so", "domain", name)
-		}
-	}
-	p.adopt(next)
 	l.commit(changed)
-	for _, part := range before.served {
-		if part.link != nil && (next.served[part.link.settings.Name] == nil || next.served[part.link.settings.Name].link != part.link) {
-			part.link.end()
-		}
-	}
-	p.startLinks()
+	p.replaceLinks(before, next)
+	p.tell(before.cfg, cfg)
 	return nil
 }
 
-// sayUnchanged says which settings hold from the next start on.
-func (p *parts) sayUnchanged(before, now *config.Config) {
-	for _, s := range []struct {
-		key     string
-		changed bool
-	}{
-		{"replay", !reflect.DeepEqual(withoutPool(before.Replay), withoutPool(now.Replay)) || !before.Replay.Redis.RootCAs.Equal(now.Replay.Redis.RootCAs)},
-		{"node", before.Node != now.Node},
-		{"admin", before.Admin != now.Admin},
-		{"metrics", before.Metrics != now.Metrics},
-		{"log.format", before.Log.Format != now.Log.Format},
-	} {
-		if s.changed {
-			p.log.Warn("a setting has changed that is used at the next start alone: restart to use it", "key", s.key)
-		}
+// use has a plan take the place of the one before, or neither of its parts.
+func (p *parts) use(next, before *plan) error {
+	if err := p.web.Reload(next.web); err != nil {
+		return err
 	}
-}
-
-// withoutPool returns r without what cannot be compared field by field.
-func withoutPool(r config.Replay) config.Replay {
-	r.Redis.RootCAs = nil
-	return r
+	if err := p.front.Reload(next.front); err != nil {
+		return errors.Join(err, p.web.Reload(before.web))
+	}
+	p.adopt(next)
+	return nil
 }
 
 // adopt has a plan in use. What was asked of a link that is no part of it any more
@@ -120,4 +95,62 @@ func (p *parts) adopt(next *plan) {
 		}
 	}
 	p.inUse = next
+}
+
+// tell tells the log and the metrics what a reload has changed, and what not.
+func (p *parts) tell(before, now *config.Config) {
+	for _, s := range []struct {
+		key     string
+		changed bool
+	}{
+		{"replay", !sameReplay(p.begun.Replay, now.Replay)},
+		{"node", p.begun.Node != now.Node},
+		{"admin", p.begun.Admin != now.Admin},
+		{"metrics", p.begun.Metrics != now.Metrics},
+		{"log.format", p.begun.Log.Format != now.Log.Format},
+	} {
+		if s.changed {
+			p.log.Warn("a setting has changed that is used from the next start on: restart to use it", "key", s.key)
+		}
+	}
+	served := make(map[string]*config.Domain)
+	for i := range now.Domains {
+		d := &now.Domains[i]
+		served[d.Name] = d
+		p.tellHost(d, now.Limits)
+	}
+	for _, old := range before.Domains {
+		d := served[old.Name]
+		switch {
+		case d == nil:
+			p.metrics.Forget(old.Name)
+			p.log.Info("a domain is served no more; who is logged in stays so", "domain", old.Name)
+		case !reflect.DeepEqual(old.Keys, d.Keys):
+			p.metrics.ForgetKeys(old.Name)
+			p.log.Info("the keys of a domain have changed", "domain", d.Name, "keys", len(d.Keys))
+		}
+	}
+}
+
+// tellHost tells what of a host's settings waits for a restart.
+func (p *parts) tellHost(d *config.Domain, l config.Limits) {
+	h := p.hosts[d.Name]
+	if h == nil || d.Upstream != config.UpstreamHost {
+		return
+	}
+	if h.settings != d.Host {
+		p.log.Warn("the settings of a host have changed: restart to use them", "domain", d.Name, "key", "domain.host")
+	}
+	if h.limits != hostLimits(l) {
+		p.log.Warn("limits have changed that a host keeps until a restart", "domain", d.Name,
+			"keys", "limits.element_bytes limits.element_depth limits.upstream_element_bytes")
+	}
+}
+
+func sameReplay(a, b config.Replay) bool {
+	if !a.Redis.RootCAs.Equal(b.Redis.RootCAs) {
+		return false
+	}
+	a.Redis.RootCAs, b.Redis.RootCAs = nil, nil // cannot be compared field by field
+	return reflect.DeepEqual(a, b)
 }

@@ -19,7 +19,7 @@ var (
 )
 
 // keys keeps the SCRAM keys of the users who logged in last. There is one set
-// for each user and mechanism: a server that changes the salt at every login
+// for each user, mechanism and password: a server that changes the salt at every login
 // replaces it and makes nothing grow.
 type keys struct {
 	mu     sync.Mutex
@@ -28,7 +28,7 @@ type keys struct {
 	recent *list.List              // the last used first
 }
 
-type keyID struct{ user, mechanism string }
+type keyID struct{ user, mechanism, password string }
 
 func newKeys(most int) *keys {
 	return &keys{most: most, byID: make(map[keyID]*list.Element), recent: list.New()}

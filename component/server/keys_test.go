@@ -21,7 +21,7 @@ func testClient(tb testing.TB) *scram.Client {
 
 func TestKeysAreReplacedByNewFactors(t *testing.T) {
 	k := newKeys(10)
-	id := keyID{"alice@example.org", "SCRAM-SHA-1"}
+	id := keyID{"alice@example.org", "SCRAM-SHA-1", "password"}
 	var last *keptKeys
 	for i := range 20 {
 		factors := scram.KeyFactors{Salt: fmt.Sprint("salt", i), Iters: minIterations}
@@ -47,12 +47,12 @@ func TestKeysForgetTheLeastRecent(t *testing.T) {
 	k := newKeys(2)
 	factors := scram.KeyFactors{Salt: "salt", Iters: minIterations}
 	for _, user := range []string{"a", "b", "a", "c"} { // b was used least recently
-		if _, err := k.get(t.Context(), keyID{user, "SCRAM-SHA-1"}, factors, testClient(t)); err != nil {
+		if _, err := k.get(t.Context(), keyID{user, "SCRAM-SHA-1", "password"}, factors, testClient(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for user, want := range map[string]bool{"a": true, "b": false, "c": true} {
-		if kept := k.find(keyID{user, "SCRAM-SHA-1"}, factors) != nil; kept != want {
+		if kept := k.find(keyID{user, "SCRAM-SHA-1", "password"}, factors) != nil; kept != want {
 			t.Errorf("keys of %s are kept: %t", user, kept)
 		}
 	}
@@ -67,7 +67,7 @@ func TestKeysAtOnceAreDerivedOnce(t *testing.T) {
 	got := make([]*keptKeys, 8)
 	for i := range got {
 		wg.Go(func() {
-			kept, err := k.get(t.Context(), keyID{"alice", "SCRAM-SHA-1"}, scram.KeyFactors{Salt: "salt", Iters: minIterations}, testClient(t))
+			kept, err := k.get(t.Context(), keyID{"alice", "SCRAM-SHA-1", "password"}, scram.KeyFactors{Salt: "salt", Iters: minIterations}, testClient(t))
 			if err != nil {
 				t.Error(err)
 			}
@@ -94,7 +94,7 @@ func TestDerivationWaitsNoLongerThanContext(t *testing.T) {
 	cancel()
 	k := newKeys(10)
 	factors := scram.KeyFactors{Salt: "salt", Iters: minIterations}
-	if _, err := k.get(ctx, keyID{"alice", "SCRAM-SHA-1"}, factors, testClient(t)); !errors.Is(err, context.Canceled) {
+	if _, err := k.get(ctx, keyID{"alice", "SCRAM-SHA-1", "password"}, factors, testClient(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
@@ -106,7 +106,7 @@ func BenchmarkAnswer(b *testing.B) {
 		return "r=" + nonce + "x,s=" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef")) + ",i=10000"
 	}
 	login := func(b *testing.B, k *keys) {
-		x := &exchange{keys: k, id: keyID{"alice", "SCRAM-SHA-1"}, nonce: newNonce(), client: testClient(b)}
+		x := &exchange{keys: k, id: keyID{"alice", "SCRAM-SHA-1", "password"}, nonce: newNonce(), client: testClient(b)}
 		if _, err := x.first(); err != nil {
 			b.Fatal(err)
 		}

@@ -166,7 +166,7 @@ func newExchange(k *keys, h hash, user jid.JID, password string) (*exchange, err
 	if err != nil {
 		return nil, err
 	}
-	return &exchange{keys: k, id: keyID{user.String(), h.mechanism}, nonce: newNonce(), client: client}, nil
+	return &exchange{keys: k, id: keyID{user.String(), h.mechanism, password}, nonce: newNonce(), client: client}, nil
 }
 
 // first returns client-first-message.

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -75,7 +76,8 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	stats := c.sources.Stats()
-	for kind, n := range c.withSeen(stats.Sessions) {
+	domains := c.sources.Domains()
+	for kind, n := range c.withSeen(stats.Sessions, domains) {
 		gauge(sessions, float64(n), kind.Domain, kind.Transport)
 	}
 	gauge(unauthenticated, float64(stats.Unauthenticated))
@@ -88,7 +90,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for domain, up := range c.sources.Links() {
 		gauge(links, oneIf(up), domain)
 	}
-	for _, domain := range c.sources.Domains() {
+	for _, domain := range domains {
 		if ok, asked := c.metrics.upstreamStates.of(domain).last(); asked {
 			gauge(upstreams, oneIf(ok), domain)
 		}
@@ -102,14 +104,20 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	gauge(draining, oneIf(c.sources.Draining()))
 }
 
-func (c *collector) withSeen(now map[component.SessionKind]int) map[component.SessionKind]int {
+// withSeen adds the kinds of the domains served now that had sessions before.
+func (c *collector) withSeen(now map[component.SessionKind]int, domains []string) map[component.SessionKind]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for kind := range now {
 		c.seen[kind] = true
 	}
 	for kind := range c.seen {
-		now[kind] += 0
+		if slices.Contains(domains, kind.Domain) {
+			now[kind] += 0
+		} else if now[kind] == 0 {
+			delete(c.seen, kind)
+			delete(now, kind)
+		}
 	}
 	return now
 }

@@ -123,6 +123,26 @@ func (m *Metrics) Attempt(a component.Attempt) {
 // Logins are the attempts since the start.
 func (m *Metrics) Logins() (accepted, refused int64) { return m.accepted.Load(), m.refused.Load() }
 
+// Forget leaves out what was counted for a domain that is served no more. If it
+// comes back, it begins with nothing.
+func (m *Metrics) Forget(domain string) {
+	m.ForgetKeys(domain)
+	of := prometheus.Labels{"domain": domain}
+	for _, v := range []*prometheus.CounterVec{m.logins, m.bridges, m.openFailures} {
+		v.DeletePartialMatch(of)
+	}
+	for _, v := range []*prometheus.HistogramVec{m.skew, m.opening} {
+		v.DeletePartialMatch(of)
+	}
+	m.upstreamStates.forget(domain)
+}
+
+// ForgetKeys has the use of a domain's keys counted anew: their places in the
+// settings may be other ones.
+func (m *Metrics) ForgetKeys(domain string) {
+	m.keys.DeletePartialMatch(prometheus.Labels{"domain": domain})
+}
+
 // Reloaded counts that the settings were read again, and whether they could be
 // used.
 func (m *Metrics) Reloaded(ok bool) {

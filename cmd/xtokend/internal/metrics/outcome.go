@@ -66,6 +66,12 @@ type outcomes struct {
 	byDomain map[string]*outcome
 }
 
+func (o *outcomes) forget(domain string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.byDomain, domain)
+}
+
 func (o *outcomes) of(domain string) *outcome {
 	o.mu.Lock()
 	defer o.mu.Unlock()
