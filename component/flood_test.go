@@ -18,7 +18,7 @@ func TestAFloodShutsNobodyOut(t *testing.T) {
 	sc.config.Now = time.Now // the flood's failed attempts are forgotten in the end
 	sc.config.Limits.Unauthenticated = size.Idle / 10
 	sc.config.Limits.FailedPerMinutePerAddress = 10
-	sc.config.Limits.NegotiationTimeout = 5 * time.Second
+	sc.config.Limits.NegotiationTimeout = patience
 	sc.start(t)
 	transports := []string{"tcp", "starttls", "tls", "websocket", "bosh"}
 	logins := func() {

@@ -221,7 +221,7 @@ func TestLargeElementsPass(t *testing.T) {
 func TestAClientThatDoesNotReadIsCut(t *testing.T) {
 	e := &fronttest.Echo{}
 	sc := &scene{upstream: e}
-	sc.config.Limits.WriteTimeout = 50 * time.Millisecond
+	sc.config.Limits.WriteTimeout = 500 * time.Millisecond
 	sc.start(t)
 	c := sc.dial(t, "tcp")
 	must(t, c.conn.(*net.TCPConn).SetReadBuffer(4096))

@@ -61,7 +61,7 @@ func TestClosingLine(t *testing.T) {
 			c.send("<auth a='" + strings.Repeat("x", 16384) + "'/>")
 			c.expect("<stream:error><policy-violation …</stream:stream>")
 		}, reason: "policy-violation", limit: "element_bytes"},
-		{name: "too slow", over: []string{"tcp", "tls", "websocket"}, bend: func(sc *scene) { sc.config.Limits.NegotiationTimeout = 50 * time.Millisecond },
+		{name: "too slow", over: []string{"tcp", "tls", "websocket"}, bend: func(sc *scene) { sc.config.Limits.NegotiationTimeout = time.Second },
 			end: func(t *testing.T, sc *scene, c *client) {
 				c.expect("…<stream:error><connection-timeout …</stream:stream>")
 			},

@@ -579,7 +579,7 @@ func TestBOSHSessionLimit(t *testing.T) {
 func TestBOSHClientThatDoesNotFetch(t *testing.T) {
 	t.Parallel()
 	sc := &scene{}
-	sc.limits.WriteTimeout = 100 * time.Millisecond
+	sc.limits.WriteTimeout = 500 * time.Millisecond
 	sc.config.Limits.BOSHBufferBytes = 20_000
 	sc.start(t)
 	c := sc.bosh(t, "http://"+sc.http+"/http-bind")

@@ -20,7 +20,7 @@ import (
 )
 
 // short is a bound that a test waits for.
-const short = 50 * time.Millisecond
+const short = 500 * time.Millisecond
 
 func dialTCP(t *testing.T, address string) net.Conn {
 	t.Helper()
