@@ -52,6 +52,7 @@ func (p *parts) server(d *config.Domain) (*domainPart, error) {
 	part := &domainPart{}
 	c := serverConfig(d)
 	c.Log = p.domainLog(d)
+	c.PreviousUsed = p.metrics.PreviousSecret(d.Name)
 	var err error
 	switch d.Server.Accounts {
 	case config.AccountsComponent:

@@ -234,14 +234,15 @@ func serverConfig(d *config.Domain) server.Config {
 		config.Plaintext: server.TLSNone, config.STARTTLS: server.StartTLS, config.DirectTLS: server.DirectTLS,
 	}
 	return server.Config{
-		Domain:        d.Name,
-		Addresses:     d.Server.Addresses,
-		TLS:           modes[d.Server.TLS],
-		TLSConfig:     &tls.Config{RootCAs: d.Server.RootCAs, ServerName: d.Server.ServerName, MinVersion: tls.VersionTLS12},
-		AccountSecret: []byte(d.Server.AccountSecret.Reveal()),
-		SendProxy:     d.Server.SendProxy,
-		Takeover:      d.Server.Takeover,
-		Protected:     d.Server.Protected,
+		Domain:         d.Name,
+		Addresses:      d.Server.Addresses,
+		TLS:            modes[d.Server.TLS],
+		TLSConfig:      &tls.Config{RootCAs: d.Server.RootCAs, ServerName: d.Server.ServerName, MinVersion: tls.VersionTLS12},
+		AccountSecret:  []byte(d.Server.AccountSecret.Reveal()),
+		PreviousSecret: []byte(d.Server.PreviousSecret.Reveal()),
+		SendProxy:      d.Server.SendProxy,
+		Takeover:       d.Server.Takeover,
+		Protected:      d.Server.Protected,
 	}
 }
 

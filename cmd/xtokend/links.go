@@ -113,7 +113,10 @@ func (p *parts) awaitLinks(ctx context.Context) {
 // that a login which a reload falls into need not fail.
 type linkAccounts struct{ current atomic.Pointer[componentLink] }
 
-var _ server.Accounts = (*linkAccounts)(nil)
+var (
+	_ server.Accounts        = (*linkAccounts)(nil)
+	_ server.ResourceCounter = (*linkAccounts)(nil)
+)
 
 // Add implements [server.Accounts].
 func (a *linkAccounts) Add(ctx context.Context, user jid.JID, password string) error {
@@ -123,6 +126,15 @@ func (a *linkAccounts) Add(ctx context.Context, user jid.JID, password string) e
 // SetPassword implements [server.Accounts].
 func (a *linkAccounts) SetPassword(ctx context.Context, user jid.JID, password string) error {
 	return a.do(func(l *componentLink) error { return l.SetPassword(ctx, user, password) })
+}
+
+// Resources implements [server.ResourceCounter].
+func (a *linkAccounts) Resources(ctx context.Context, user jid.JID) (n int, err error) {
+	err = a.do(func(l *componentLink) error {
+		n, err = l.Resources(ctx, user)
+		return err
+	})
+	return n, err
 }
 
 // do asks the next link if the first one was closed for it under way. Whatever the

@@ -23,7 +23,10 @@ var (
 	ErrListUnsupported = errors.New("the server has no command that lists accounts (on Prosody, ask it itself: prosodyctl shell user list DOMAIN)")
 )
 
-var _ server.Accounts = (*Link)(nil)
+var (
+	_ server.Accounts        = (*Link)(nil)
+	_ server.ResourceCounter = (*Link)(nil)
+)
 
 // Add makes the account of user, a bare JID of the domain (XEP-0133 §4.1). The
 // error is [server.ErrAccountExists] if there is one, and [ErrDown] if the
@@ -76,6 +79,25 @@ func (l *Link) List(ctx context.Context) ([]jid.JID, error) {
 		}
 	}
 	return users, nil
+}
+
+// Resources is how many resources of user are bound, those included that wait to be
+// resumed (XEP-0198), by the command user-stats (XEP-0133 §4.9). The error is
+// [ErrNoAccount] if there is no such account, and [ErrDown] if the server cannot be
+// asked.
+func (l *Link) Resources(ctx context.Context, user jid.JID) (int, error) {
+	answer, err := l.run(ctx, "user-stats", value("accountjid", user.String()))
+	if err != nil {
+		return 0, err
+	}
+	if answer.Form != nil {
+		for _, f := range answer.Form.Fields {
+			if f.Var == "onlineresources" {
+				return len(strings.Fields(strings.Join(f.Values, "\n"))), nil
+			}
+		}
+	}
+	return 0, errors.New("link: the server does not say which resources are online")
 }
 
 // value is a field that is filled in.

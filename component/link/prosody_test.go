@@ -35,6 +35,13 @@ func changeAccounts(t *testing.T, p *stockserver.Server, l *running) {
 		{"set the password of nobody", func() error { return l.SetPassword(t.Context(), alice, "x") }, link.ErrNoAccount, false},
 		{"remove nobody", func() error { return l.Remove(t.Context(), alice) }, link.ErrNoAccount, false},
 		{"add", func() error { return l.Add(t.Context(), alice, "one") }, nil, true},
+		{"count the resources", func() error {
+			n, err := l.Resources(t.Context(), alice)
+			if n != 0 {
+				t.Errorf("%d resources of somebody who is not online", n)
+			}
+			return err
+		}, nil, true},
 		{"add again", func() error { return l.Add(t.Context(), alice, "two") }, server.ErrAccountExists, true},
 		{"set the password", func() error { return l.SetPassword(t.Context(), alice, "a <b> & 'c'") }, nil, true},
 		{"remove", func() error { return l.Remove(t.Context(), alice) }, nil, false},

@@ -60,7 +60,8 @@ func (s *Server) openAccount(ctx context.Context, user jid.JID, cause error) (ne
 		return nil, refused(reasonExists, err)
 	case !s.takeover:
 		s.warn(user, "an account exists with a password of its own",
-			"hint", "set takeover = true to give it a new password, or remove the account")
+			"hint", "if the account secret was replaced, give the one before as account_secret_previous_file; "+
+				"else set takeover = true to give the account a new password, or remove it")
 		return nil, refused(reasonExists, err)
 	}
 	return s.takeOver(ctx, user)

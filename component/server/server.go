@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -63,6 +64,16 @@ type Config struct {
 	// [Password]. At least 16 bytes.
 	AccountSecret []byte
 
+	// PreviousSecret is the account secret before, while it is being changed: who has
+	// an account with its password is let in too. The account gets its new password
+	// at a login while its user has no other session, if Accounts is also a
+	// [ResourceCounter]. Nil: accounts have the password of AccountSecret alone.
+	PreviousSecret []byte
+
+	// PreviousUsed is called at each login with the password of PreviousSecret. Nil:
+	// nothing is.
+	PreviousUsed func()
+
 	// Accounts makes accounts that do not exist. Nil: accounts are never
 	// touched.
 	Accounts Accounts
@@ -87,13 +98,15 @@ type Config struct {
 // Server opens streams for users at a stock server. It implements
 // [upstream.Upstream]; its methods may be called from any goroutine.
 type Server struct {
-	dialer    *dialer
-	secret    []byte
-	keys      *keys
-	accounts  Accounts
-	takeover  bool
-	protected map[string]bool // bare JIDs
-	log       *slog.Logger
+	dialer       *dialer
+	secret       []byte
+	change       *change // nil: the secret is not being changed
+	previousUsed func()  // may be nil
+	keys         *keys
+	accounts     Accounts
+	takeover     bool
+	protected    map[string]bool // bare JIDs
+	log          *slog.Logger
 
 	// takingOver lets one takeover happen at a time, so that logins of one user
 	// that come together set its password once.
@@ -113,6 +126,9 @@ func New(c Config) (*Server, error) {
 	if len(c.AccountSecret) < 16 {
 		return nil, errors.New("server: the account secret is shorter than 16 bytes")
 	}
+	if n := len(c.PreviousSecret); n > 0 && n < 16 {
+		return nil, errors.New("server: the previous account secret is shorter than 16 bytes")
+	}
 	protected := make(map[string]bool, len(c.Protected))
 	for _, name := range c.Protected {
 		user, err := protectedJID(name, d.domain)
@@ -131,23 +147,26 @@ func New(c Config) (*Server, error) {
 		c.Now = time.Now
 	}
 	return &Server{
-		dialer:     d,
-		secret:     append([]byte(nil), c.AccountSecret...),
-		keys:       newKeys(c.KeptKeys),
-		accounts:   c.Accounts,
-		takeover:   c.Takeover,
-		protected:  protected,
-		log:        c.Log,
-		takingOver: semaphore.NewWeighted(1),
-		takeovers:  newHourly(c.Now),
-		warnings:   newHourly(c.Now),
+		dialer:       d,
+		secret:       append([]byte(nil), c.AccountSecret...),
+		change:       newChange(c),
+		previousUsed: c.PreviousUsed,
+		keys:         newKeys(c.KeptKeys),
+		accounts:     c.Accounts,
+		takeover:     c.Takeover,
+		protected:    protected,
+		log:          c.Log,
+		takingOver:   semaphore.NewWeighted(1),
+		takeovers:    newHourly(c.Now),
+		warnings:     newHourly(c.Now),
 	}, nil
 }
 
 // Renew returns a Server with other settings that shares what s remembers: the
 // keys, which KeptKeys of s bounds, the takeovers of the last hour and what has
-// been warned of, by the clock of s. Both may be used. The errors are those of
-// [New].
+// been warned of, by the clock of s, and which accounts have their new password.
+// Both may be used. The errors are those of [New]. It warns of a secret that was
+// replaced and is not the previous one.
 func (s *Server) Renew(c Config) (*Server, error) {
 	renewed, err := New(c)
 	if err != nil {
@@ -155,6 +174,14 @@ func (s *Server) Renew(c Config) (*Server, error) {
 	}
 	renewed.keys, renewed.takingOver = s.keys, s.takingOver
 	renewed.takeovers, renewed.warnings = s.takeovers, s.warnings
+	switch known := s.change != nil && renewed.change != nil && hmac.Equal(s.change.previous, renewed.change.previous); {
+	case known && hmac.Equal(s.secret, renewed.secret):
+		renewed.change = s.change
+	case !hmac.Equal(s.secret, renewed.secret) && (renewed.change == nil || !hmac.Equal(s.secret, renewed.change.previous)):
+		renewed.log.Warn("the account secret was replaced, and the one before is not its previous one: "+
+			"whoever has an account with the old password cannot log in",
+			"hint", "give the secret before as account_secret_previous_file, and send SIGHUP")
+	}
 	return renewed, nil
 }
 
@@ -182,18 +209,32 @@ func (s *Server) Open(ctx context.Context, user jid.JID) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	conn, err := s.login(ctx, user)
-	if errors.Is(err, errNotAuthorized) {
-		return s.openAccount(ctx, user, err)
+	var conn net.Conn
+	var err error
+	if s.change != nil {
+		conn, err = s.loginAmidChange(ctx, user)
+	} else {
+		conn, err = s.login(ctx, user)
+	}
+	if !errors.Is(err, errNotAuthorized) {
+		return conn, err
+	}
+	if conn, err = s.openAccount(ctx, user, err); err == nil && s.change != nil {
+		s.change.renew(user.String())
 	}
 	return conn, err
 }
 
 // login opens one stream and authenticates on it.
 func (s *Server) login(ctx context.Context, user jid.JID) (net.Conn, error) {
+	return s.loginWith(ctx, user, s.secret)
+}
+
+// loginWith is login with the password that a secret makes.
+func (s *Server) loginWith(ctx context.Context, user jid.JID, secret []byte) (net.Conn, error) {
 	var conn net.Conn
 	err := s.dialer.withStream(ctx, user, func(st *stream) error {
-		err := st.authenticate(ctx, s.keys, user, Password(s.secret, user))
+		err := st.authenticate(ctx, s.keys, user, Password(secret, user))
 		if err != nil {
 			return fmt.Errorf("SASL: %w", err)
 		}

@@ -42,6 +42,7 @@ type Installation struct {
 
 	// With a server.
 	AccountSecret    string
+	PreviousSecret   string   // empty: none
 	Takeover         bool     // of accounts that exist
 	Protected        []string // localparts; nil: none
 	ServerAddress    string   // host:port of the server for clients
@@ -130,12 +131,13 @@ func (i *Installation) serverSettings(domain map[string]any) {
 	domain["upstream"] = "server"
 	domain["admins"] = list(i.Admins)
 	domain["server"] = map[string]any{
-		"addresses":      []string{i.ServerAddress},
-		"tls":            "none",
-		"accounts":       "component",
-		"account_secret": i.AccountSecret,
-		"takeover":       i.Takeover,
-		"protected":      list(i.Protected),
+		"addresses":               []string{i.ServerAddress},
+		"tls":                     "none",
+		"accounts":                "component",
+		"account_secret":          i.AccountSecret,
+		"account_secret_previous": i.PreviousSecret,
+		"takeover":                i.Takeover,
+		"protected":               list(i.Protected),
 	}
 	domain["component"] = map[string]any{
 		"address": i.ComponentAddress,
@@ -167,6 +169,9 @@ func (i *Installation) Secrets() []string {
 	secrets := []string{i.OTPSeed, i.TokenSecret}
 	if i.Server != nil {
 		secrets = append(secrets, i.AccountSecret, i.Server.ComponentSecret)
+		if i.PreviousSecret != "" {
+			secrets = append(secrets, i.PreviousSecret)
+		}
 	}
 	return secrets
 }

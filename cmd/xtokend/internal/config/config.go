@@ -182,6 +182,9 @@ type Server struct {
 	// AccountSecret is what the accounts' passwords are derived from; zero
 	// unless Options.Need has AccountSecrets.
 	AccountSecret Secret
+	// PreviousSecret is the account secret that AccountSecret is replacing; empty:
+	// none, or Options.Need has no AccountSecrets.
+	PreviousSecret Secret
 	// Takeover allows the password of an account that exists to be set; only
 	// with AccountsComponent.
 	Takeover bool

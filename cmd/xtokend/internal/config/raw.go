@@ -48,16 +48,18 @@ type rawKey struct {
 }
 
 type rawServer struct {
-	Addresses         value[[]string] `toml:"addresses"`
-	TLS               value[string]   `toml:"tls"`
-	CAFile            value[string]   `toml:"ca_file"`
-	ServerName        value[string]   `toml:"server_name"`
-	Accounts          value[string]   `toml:"accounts"`
-	AccountSecret     value[Secret]   `toml:"account_secret"`
-	AccountSecretFile value[string]   `toml:"account_secret_file"`
-	SendProxy         value[bool]     `toml:"send_proxy"`
-	Takeover          value[bool]     `toml:"takeover"`
-	Protected         value[[]string] `toml:"protected"`
+	Addresses          value[[]string] `toml:"addresses"`
+	TLS                value[string]   `toml:"tls"`
+	CAFile             value[string]   `toml:"ca_file"`
+	ServerName         value[string]   `toml:"server_name"`
+	Accounts           value[string]   `toml:"accounts"`
+	AccountSecret      value[Secret]   `toml:"account_secret"`
+	AccountSecretFile  value[string]   `toml:"account_secret_file"`
+	PreviousSecret     value[Secret]   `toml:"account_secret_previous"`
+	PreviousSecretFile value[string]   `toml:"account_secret_previous_file"`
+	SendProxy          value[bool]     `toml:"send_proxy"`
+	Takeover           value[bool]     `toml:"takeover"`
+	Protected          value[[]string] `toml:"protected"`
 }
 
 type rawComponent struct {

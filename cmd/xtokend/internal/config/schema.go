@@ -42,30 +42,6 @@ func makeSchema(s map[string]kind, place string, t reflect.Type) map[string]kind
 	return s
 }
 
-// later lists what belongs to parts of xtokend that this version does not have:
-// keys by their path without indexes, or one value of a key. They are refused,
-// not ignored, each with what the part is.
-var later = map[string]string{
-	"domain.server.account_secret_previous":      "changing the account secret",
-	"domain.server.account_secret_previous_file": "changing the account secret",
-}
-
-// isLater reports a key, or with a value that value of it, as a fault if it is
-// in the table above, and whether it is.
-func (l *loader) isLater(path, value string) bool {
-	entry := withoutIndexes(path)
-	what := lastPart(path)
-	if value != "" {
-		entry += "=" + value
-		what = value
-	}
-	part, ok := later[entry]
-	if ok {
-		l.fault(path, "leave it out: it belongs to "+part, "this version of xtokend does not have %q yet", what)
-	}
-	return ok
-}
-
 // withoutIndexes turns "domain[0].key[1].otp_seed" into "domain.key.otp_seed".
 func withoutIndexes(path string) string {
 	var b strings.Builder
@@ -85,9 +61,6 @@ func withoutIndexes(path string) string {
 
 // unknown reports a key that the schema does not have.
 func (l *loader) unknown(place, path, key string) {
-	if l.isLater(path+key, "") {
-		return
-	}
 	hint := ""
 	if near := nearest(place, key); near != "" {
 		hint = "did you mean " + near + "?"

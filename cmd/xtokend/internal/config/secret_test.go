@@ -204,3 +204,40 @@ func TestSyntaxErrorsHideSecrets(t *testing.T) {
 		})
 	}
 }
+
+// The secret that was replaced is named as any other is.
+func TestPreviousAccountSecret(t *testing.T) {
+	const previous = "the-account-secret-before-of-32-or-more"
+	for _, c := range []struct {
+		name, given string
+		environ     []string
+		want        string
+		warning     string
+	}{
+		{"none", "", nil, "", ""},
+		{"empty", "account_secret_previous = ''\naccount_secret_previous_file = ''\n", nil, "", ""},
+		{"in the settings", "account_secret_previous = '" + previous + "'\n", nil, previous, "can still log in"},
+		{"in the environment", "", []string{"XTOKEND_DOMAIN_0_SERVER_ACCOUNT_SECRET_PREVIOUS=" + previous}, previous, "can still log in"},
+		{"the secret itself", "account_secret_previous = '" + accountSecret + "'\n", nil, "", "is the account secret itself"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := everything()
+			o.Environ = c.environ
+			if o.Environ == nil {
+				o.Environ = []string{}
+			}
+			cfg, err := config.Load(write(t, edit(t, good, "addresses", c.given+"addresses")), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cfg.Domains[0].Server.PreviousSecret.Reveal(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			if c.warning != "" {
+				wantWarning(t, cfg.Warnings, "domain[0].server.account_secret_previous", c.warning)
+			} else if len(cfg.Warnings) > 0 {
+				t.Errorf("warnings: %q", cfg.Warnings)
+			}
+		})
+	}
+}

@@ -40,6 +40,7 @@ func (l *loader) server(key string, raw *rawServer, domain string, link *Compone
 		l.fault(key+".server_name", "leave it out, or set tls", `has no effect with tls = "none"`)
 	}
 	s.AccountSecret = l.accountSecret(key+".account_secret", raw)
+	s.PreviousSecret = l.previousSecret(key+".account_secret_previous", raw, s.AccountSecret)
 	s.Protected = l.protected(key+".protected", raw.Protected)
 	l.accounts(key, &s, link)
 	return s
@@ -97,6 +98,29 @@ func (l *loader) accountSecret(key string, raw *rawServer) Secret {
 	s, ok := l.secret(l.need(AccountSecrets), key, raw.AccountSecret, raw.AccountSecretFile)
 	if ok && len(s.text) < minAccountSecretBytes {
 		l.fault(key, "make one with `openssl rand -base64 32`", "has %d characters; it must have %d or more", len(s.text), minAccountSecretBytes)
+	}
+	return s
+}
+
+// previousSecret reads the secret that accounts may still have their passwords of.
+func (l *loader) previousSecret(key string, raw *rawServer, now Secret) Secret {
+	l.secretNames[variable(key)] = true
+	inline, file := raw.PreviousSecret, raw.PreviousSecretFile
+	if inline.want+inline.got.text+file.want+file.got+l.environment(variable(key)) == "" {
+		return Secret{}
+	}
+	s, ok := l.secret(l.need(AccountSecrets), key, inline, file)
+	switch {
+	case !ok:
+		return Secret{}
+	case len(s.text) < minAccountSecretBytes:
+		l.fault(key, "give the account secret that was replaced", "has %d characters; it must have %d or more", len(s.text), minAccountSecretBytes)
+	case s == now:
+		l.warn(key, "leave it out, or give the account secret that was replaced", "is the account secret itself")
+		return Secret{}
+	default:
+		l.warn(key, "leave it out once the accounts of all who log in have their new password (see the guide, doc/operations.md)",
+			"whoever has the account secret that was replaced can still log in to accounts that have its password")
 	}
 	return s
 }

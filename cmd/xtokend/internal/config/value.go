@@ -72,9 +72,7 @@ func oneOf[T ~string](l *loader, key string, v value[string], def T, allowed ...
 			return got
 		}
 	}
-	if !l.isLater(key, string(got)) {
-		l.fault(key, "use "+alternatives(allowed), "%q is not a value of this setting", got)
-	}
+	l.fault(key, "use "+alternatives(allowed), "%q is not a value of this setting", got)
 	return def
 }
 

@@ -32,6 +32,7 @@ type Metrics struct {
 	storeFailures  *prometheus.CounterVec
 	opening        *prometheus.HistogramVec
 	openFailures   *prometheus.CounterVec
+	previous       *prometheus.CounterVec
 	reloads        *prometheus.CounterVec
 	reloadOK       prometheus.Gauge
 	reloadAt       prometheus.Gauge
@@ -72,6 +73,8 @@ func New(version, commit string, now func() time.Time) *Metrics {
 	m.opening = m.histogram("xtokend_upstream_open_duration_seconds",
 		"Time that opening a user's stream at the server took, the account included.", openBuckets, "domain")
 	m.openFailures = m.counter("xtokend_upstream_open_failures_total", "Streams that could not be opened because the server was down or too slow.", "domain")
+	m.previous = m.counter("xtokend_previous_account_secret_used_total",
+		"Logins to accounts that still had the password of the previous account secret.", "domain")
 	m.reloads = m.counter("xtokend_settings_reloads_total", "Times that the settings were read again.", "result")
 	m.reloadOK = m.gauge("xtokend_settings_last_reload_successful", "Whether the settings could be used when they were last read (1), or not (0).")
 	m.reloadAt = m.gauge("xtokend_settings_last_reload_success_timestamp_seconds", "When settings were last read that could be used.")
@@ -128,7 +131,7 @@ func (m *Metrics) Logins() (accepted, refused int64) { return m.accepted.Load(),
 func (m *Metrics) Forget(domain string) {
 	m.ForgetKeys(domain)
 	of := prometheus.Labels{"domain": domain}
-	for _, v := range []*prometheus.CounterVec{m.logins, m.bridges, m.openFailures} {
+	for _, v := range []*prometheus.CounterVec{m.logins, m.bridges, m.openFailures, m.previous} {
 		v.DeletePartialMatch(of)
 	}
 	for _, v := range []*prometheus.HistogramVec{m.skew, m.opening} {
@@ -141,6 +144,12 @@ func (m *Metrics) Forget(domain string) {
 // settings may be other ones.
 func (m *Metrics) ForgetKeys(domain string) {
 	m.keys.DeletePartialMatch(prometheus.Labels{"domain": domain})
+}
+
+// PreviousSecret returns what to call at each login with a password of the account
+// secret that is being replaced.
+func (m *Metrics) PreviousSecret(domain string) func() {
+	return func() { m.previous.WithLabelValues(domain).Inc() }
 }
 
 // Reloaded counts that the settings were read again, and whether they could be

@@ -82,6 +82,7 @@ func (w *world) everything(t *testing.T) {
 	use(t.Context(), store)
 	u := w.Upstream("example.org", opener{errors.New("down")})
 	u.Open(t.Context(), jid.MustParse("alice@example.org"))
+	w.PreviousSecret("example.org")()
 }
 
 func use(ctx context.Context, s replay.Store) error {
@@ -134,6 +135,9 @@ func TestMetrics(t *testing.T) {
 		`xtokend_key_used_total{domain="example.org",key="1"} 1`,
 		"# HELP xtokend_issuer_timezone_used_total Accepted tokens that only issuer_timezone has admitted.", "# TYPE xtokend_issuer_timezone_used_total counter",
 		`xtokend_issuer_timezone_used_total{domain="example.org"} 1`,
+		"# HELP xtokend_previous_account_secret_used_total Logins to accounts that still had the password of the previous account secret.",
+		"# TYPE xtokend_previous_account_secret_used_total counter",
+		`xtokend_previous_account_secret_used_total{domain="example.org"} 1`,
 		"# HELP xtokend_replay_store_failures_total Times that the replay store could not answer, or had no room.", "# TYPE xtokend_replay_store_failures_total counter",
 		`xtokend_replay_store_failures_total{operation="revoke"} 0`, `xtokend_replay_store_failures_total{operation="use"} 1`,
 		"# HELP xtokend_settings_reloads_total Times that the settings were read again.", "# TYPE xtokend_settings_reloads_total counter",
