@@ -63,6 +63,8 @@ type site struct {
 	tls     *tls.Config // of clients
 	issuer  *issuer
 	program string // xtokend
+	// prepare changes how xtokend is started; nil: nothing.
+	prepare func(*exec.Cmd)
 	front   *process
 	fronts  []*process // the present one and those before
 	// answers are what xtokend has told those who watch it.
@@ -278,7 +280,11 @@ func (s *site) launchFront() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.front = startProcess(s.t, "xtokend", exec.Command(s.program, "serve", "--config", settings))
+	c := exec.Command(s.program, "serve", "--config", settings)
+	if s.prepare != nil {
+		s.prepare(c)
+	}
+	s.front = startProcess(s.t, "xtokend", c)
 	s.fronts = append(s.fronts, s.front)
 	s.t.Cleanup(s.keepAnswers) // before the process ends
 	s.awaitLog("msg=ready", 0)

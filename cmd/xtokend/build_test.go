@@ -62,7 +62,7 @@ key = "key.pem"
 		t.Fatal(err)
 	}
 	defer parts.close()
-	listeners, err := listen(cfg.Listeners)
+	listeners, err := listen(cfg.Listeners, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

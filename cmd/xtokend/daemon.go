@@ -110,6 +110,7 @@ func (o *operations) Drain() admin.Drained {
 	front := o.parts.front
 	already := front.Draining()
 	front.Drain()
+	o.turnAway()
 	stats := front.Stats()
 	return admin.Drained{Already: already, Left: stats.Authenticated() + stats.Unauthenticated}
 }

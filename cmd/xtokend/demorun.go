@@ -35,7 +35,7 @@ func (d *demonstration) run(p *process, signals <-chan os.Signal, stopping func(
 			ended <- d.attend(ctx, p, signals)
 		}()
 	}
-	err = parts.run(ctx, newListening(parts, listeners), occasions{ready: ready, stopping: stopping})
+	err = parts.run(ctx, newListening(parts, listeners, nil), occasions{ready: ready, stopping: stopping})
 	stop()
 	return errors.Join(<-ended, err)
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/systemd"
 	"xtokend/component"
 	"xtokend/component/web"
 )
@@ -18,20 +19,29 @@ import (
 type listener struct {
 	net.Listener
 	settings config.Listener
-	retired  atomic.Bool // closed on purpose
+	socket   *systemd.Socket // that it is on, if the service manager has opened it
+	retired  atomic.Bool     // closed on purpose
+	turn     turn            // of who accepts
 }
 
 // listening is the listeners and those who accept at them. Its methods are for
-// one goroutine; failed gets the error of a listener that has failed.
+// one goroutine, unless they say otherwise; failed gets the error of a listener that
+// has failed.
 type listening struct {
 	parts     *parts
-	listeners []*listener
+	sockets   sockets
 	accepting sync.WaitGroup
 	failed    chan error
+
+	mu        sync.Mutex // held by that goroutine to write, by others to read
+	listeners []*listener
+
+	turningAway []net.Listener // see turnAway
+	over        bool           // nobody is turned away any more
 }
 
-func newListening(p *parts, listeners []*listener) *listening {
-	return &listening{parts: p, listeners: listeners, failed: make(chan error, 1)}
+func newListening(p *parts, listeners []*listener, s sockets) *listening {
+	return &listening{parts: p, sockets: s, listeners: listeners, failed: make(chan error, 1)}
 }
 
 // serve begins to accept.
@@ -43,8 +53,10 @@ func (g *listening) serve() {
 
 func (g *listening) accept(l *listener) {
 	serve := g.parts.acceptor(l.settings)
+	l.turn.begin()
 	g.accepting.Go(func() {
-		err := serve(l.Listener)
+		defer l.turn.end()
+		err := serve(l)
 		if l.retired.Load() || errors.Is(err, component.ErrClosed) || errors.Is(err, web.ErrClosed) {
 			return
 		}
@@ -57,7 +69,10 @@ func (g *listening) accept(l *listener) {
 }
 
 // close closes all listeners, of which none accepts yet.
-func (g *listening) close() { closeAll(g.listeners) }
+func (g *listening) close() {
+	g.endTurningAway()
+	closeAll(g.listeners)
+}
 
 // wait returns when nobody accepts any more.
 func (g *listening) wait() { g.accepting.Wait() }
@@ -82,22 +97,18 @@ func (g *listening) prepare(wanted []config.Listener) (*change, error) {
 	c := &change{gone: slices.Clone(g.listeners)}
 	var missing []config.Listener
 	for _, w := range wanted {
-		i := slices.IndexFunc(c.gone, func(l *listener) bool { return l.settings == w })
-		if i < 0 {
+		if !c.keep(w) {
 			missing = append(missing, w)
-			continue
 		}
-		c.kept = append(c.kept, c.gone[i])
-		c.gone = slices.Delete(c.gone, i, i+1)
 	}
 	var errs []error
 	for _, w := range missing {
-		l, err := g.open(w, c.gone)
+		opened, err := g.open(w, c.gone)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		c.begun = append(c.begun, l)
+		c.begun = append(c.begun, opened...)
 	}
 	if len(errs) > 0 {
 		c.undo()
@@ -106,8 +117,31 @@ func (g *listening) prepare(wanted []config.Listener) (*change, error) {
 	return c, nil
 }
 
-// open opens one listener, on the socket of one that will go if it has the address.
-func (g *listening) open(w config.Listener, gone []*listener) (*listener, error) {
+// keep keeps all that is open for w, which at port 0 is for one w alone.
+func (c *change) keep(w config.Listener) bool {
+	same := func(l *listener) bool { return l.settings == w }
+	if w.Address.Port() != 0 && slices.ContainsFunc(c.kept, same) {
+		return true
+	}
+	i := slices.IndexFunc(c.gone, same)
+	found := i >= 0
+	for i >= 0 {
+		c.kept = append(c.kept, c.gone[i])
+		c.gone = slices.Delete(c.gone, i, i+1)
+		if w.Address.Port() == 0 {
+			break
+		}
+		i = slices.IndexFunc(c.gone, same)
+	}
+	return found
+}
+
+// open opens what w wants, on the socket of a listener that will go if it has the
+// address.
+func (g *listening) open(w config.Listener, gone []*listener) ([]*listener, error) {
+	if g.sockets.serve(w.Address) {
+		return g.sockets.open(w)
+	}
 	for _, old := range gone {
 		tcp, ok := old.Listener.(*net.TCPListener)
 		if !ok || old.settings.Address != w.Address || w.Address.Port() == 0 {
@@ -122,17 +156,17 @@ func (g *listening) open(w config.Listener, gone []*listener) (*listener, error)
 		if err != nil {
 			return nil, listenError(w, err)
 		}
-		return &listener{Listener: l, settings: w}, nil
+		return []*listener{{Listener: l, settings: w}}, nil
 	}
-	l, err := openListener(w)
-	samePort := func(old *listener) bool { return old.settings.Address.Port() == w.Address.Port() }
+	opened, err := g.sockets.open(w)
+	samePort := func(old *listener) bool { return old.socket == nil && old.settings.Address.Port() == w.Address.Port() }
 	if errors.Is(err, syscall.EADDRINUSE) && slices.ContainsFunc(gone, samePort) {
 		err = &failure{
 			status: exitFailure, text: err.Error(),
 			hint: "a listener of now has this port at an address that overlaps: take it out first, and add this one with a second SIGHUP",
 		}
 	}
-	return l, err
+	return opened, err
 }
 
 // undo closes what was opened for nothing.
@@ -140,7 +174,9 @@ func (c *change) undo() { closeAll(c.begun) }
 
 // commit takes up a change: sessions that came through a listener which goes live on.
 func (g *listening) commit(c *change) {
+	g.mu.Lock()
 	g.listeners = slices.Concat(c.kept, c.begun)
+	g.mu.Unlock()
 	for _, l := range c.begun {
 		g.accept(l)
 	}
@@ -167,16 +203,16 @@ func (p *parts) acceptor(l config.Listener) func(net.Listener) error {
 }
 
 // listen opens all listeners, or none.
-func listen(wanted []config.Listener) ([]*listener, error) {
+func listen(wanted []config.Listener, s sockets) ([]*listener, error) {
 	var opened []*listener
 	var errs []error
 	for _, w := range wanted {
-		l, err := openListener(w)
+		l, err := s.open(w)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		opened = append(opened, l)
+		opened = append(opened, l...)
 	}
 	if len(errs) > 0 {
 		closeAll(opened)
@@ -197,7 +233,7 @@ func openListener(w config.Listener) (*listener, error) {
 	return &listener{Listener: l, settings: w}, nil
 }
 
-func closeAll(listeners []*listener) {
+func closeAll[L net.Listener](listeners []L) {
 	for _, l := range listeners {
 		l.Close()
 	}

@@ -23,6 +23,8 @@ import (
 type operations struct {
 	parts *parts
 	log   *slog.Logger
+	// turnAway keeps new clients from waiting at what the front accepts at no more.
+	turnAway func()
 
 	serving, stopping atomic.Bool
 

@@ -9,7 +9,7 @@ import (
 
 // reload reads the settings again and uses them for what begins from now on. If
 // anything is wrong with them nothing changes, and the log says what it is.
-func (d *daemon) reload(p *parts, l *listening) {
+func (d *daemon) reload(p *parts, l *listening) error {
 	path := p.begun.Path
 	cfg, err := config.Load(path, config.Options{Need: config.Everything})
 	logWarnings(d.log, cfg.Warnings)
@@ -20,10 +20,12 @@ func (d *daemon) reload(p *parts, l *listening) {
 	if err != nil {
 		d.logFaults(err)
 		d.log.Error("the settings cannot be used: all stays as it was", "path", path, "hint", "mend them, and send SIGHUP again")
-		return
+		return err
 	}
 	d.level.Set(cfg.Log.Level)
 	d.log.Info("the settings were read again", "path", path)
+	l.sockets.tell(cfg.Listeners, d.log)
+	return nil
 }
 
 // logFaults writes each thing that is wrong to the log.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/systemd"
 )
 
 const (
@@ -26,6 +27,10 @@ type serveCommand struct {
 
 // Run serves clients until SIGTERM or SIGINT.
 func (c *serveCommand) Run(p *process) error {
+	env, err := systemd.Inherit()
+	if err != nil {
+		return &failure{status: exitFailure, text: "the service manager: " + err.Error(), hint: "see sd_listen_fds(3) and sd_watchdog_enabled(3)"}
+	}
 	cfg, err := config.Load(c.Config, config.Options{Need: config.Everything})
 	if err != nil {
 		p.warn(cfg.Warnings)
@@ -38,15 +43,16 @@ func (c *serveCommand) Run(p *process) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	d := &daemon{log: log, level: level, hangup: hangup, stopping: stop}
+	d := &daemon{log: log, level: level, hangup: hangup, stopping: stop, manager: env}
 	return d.serve(ctx, &cfg)
 }
 
 // daemon is what `xtokend serve` runs.
 type daemon struct {
-	log    *slog.Logger
-	level  *slog.LevelVar
-	hangup <-chan os.Signal // the settings are read again; nil: never
+	log     *slog.Logger
+	level   *slog.LevelVar
+	hangup  <-chan os.Signal    // the settings are read again; nil: never
+	manager systemd.Environment // the zero value: there is none
 	// stopping is called when the shutdown begins, from when on a second signal
 	// ends the process at once.
 	stopping func()
@@ -54,12 +60,14 @@ type daemon struct {
 
 // serve runs until ctx ends or a listener fails.
 func (d *daemon) serve(ctx context.Context, cfg *config.Config) (err error) {
+	sockets := sockets(d.manager.Sockets)
+	defer sockets.close()
 	parts, err := build(cfg, d.log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, parts.close()) }()
-	opened, err := listen(cfg.Listeners)
+	opened, err := listen(cfg.Listeners, sockets)
 	if err != nil {
 		return err
 	}
@@ -69,19 +77,25 @@ func (d *daemon) serve(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ops.close()) }()
+	sockets.tell(cfg.Listeners, d.log)
+	listening := newListening(parts, opened, sockets)
+	ops.turnAway = listening.turnAway
 	ops.begin()
-	listening := newListening(parts, opened)
+	told := newSupervision(d.manager, ops, listening)
+	defer told.close()
 	return parts.run(ctx, listening, occasions{
 		ready: func() {
 			ops.served()
 			d.log.Info("ready")
+			told.ready()
 		},
 		stopping: func() {
 			ops.stop()
+			told.stopping()
 			d.stopping()
 		},
 		hangup: d.hangup,
-		reload: func() { d.reload(parts, listening) },
+		reload: func() { told.reload(func() error { return d.reload(parts, listening) }) },
 	})
 }
 
@@ -115,6 +129,7 @@ func (p *parts) run(ctx context.Context, l *listening, o occasions) error {
 	o.stopping()
 	deadline, done := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer done()
+	l.handBack(deadline)
 	return errors.Join(err, p.shutdown(deadline))
 }
 
