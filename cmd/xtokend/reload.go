@@ -30,21 +30,21 @@ func (d *daemon) reload(p *parts, l *listening) error {
 
 // logFaults writes each thing that is wrong to the log.
 func (d *daemon) logFaults(err error) {
-	for _, e := range joined(errors.Join(err)) {
-		var faults config.Faults
-		var f *failure
-		switch several := joined(e); {
-		case several != nil:
+	var faults config.Faults
+	var f *failure
+	switch several := joined(err); {
+	case several != nil:
+		for _, e := range several {
 			d.logFaults(e)
-		case errors.As(e, &faults):
-			for _, fault := range faults {
-				d.log.Error("settings: "+fault.String(), "hint", fault.Hint)
-			}
-		case errors.As(e, &f):
-			d.log.Error(f.text, "hint", f.hint)
-		default:
-			d.log.Error(e.Error())
 		}
+	case errors.As(err, &faults):
+		for _, fault := range faults {
+			d.log.Error("settings: "+fault.String(), "hint", fault.Hint)
+		}
+	case errors.As(err, &f):
+		d.log.Error(f.text, "hint", f.hint)
+	default:
+		d.log.Error(err.Error())
 	}
 }
 
