@@ -48,7 +48,7 @@ func TestAdminsAskOneOfTwoComponentLinks(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
-	s := &site{Installation: i, t: t, ctx: ctx, program: program}
+	s := newSite(ctx, t, i, program)
 	s.tls, s.issuer = s.clientTLS(), newIssuer(t, i, "")
 	s.Admins, s.LogLevel = []string{"ops@" + domain}, "debug"
 	s.forbid(i.Secrets)

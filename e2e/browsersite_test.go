@@ -83,6 +83,11 @@ func (w *webSite) visit(t *testing.T, name string, l login) *window {
 	v.jid = v.user + "@" + domain
 	w.windows[v.user] = v
 	w.forbid(w.accountPasswords(v.user))
+	w.forbid(func() []string {
+		p := newPrivate()
+		p.addFrom(string(v.wire.Bytes()))
+		return p.list()
+	})
 	w.mu.Unlock()
 	good := func() string { return w.issuer.token(v.user) }
 	v.handOut(good)

@@ -29,6 +29,7 @@ type chatClient struct {
 	password func() string // asked at each connection
 	user     string        // localpart
 	jid      string        // full, once online
+	private  *private      // may be nil
 
 	writing sync.Mutex
 	stdin   io.Writer
@@ -133,6 +134,9 @@ func (c *chatClient) try(command string, fields map[string]any, result any) erro
 	message := map[string]any{"id": id, "do": command}
 	for name, value := range fields {
 		message[name] = value
+	}
+	if body, ok := fields["body"].(string); ok {
+		c.private.add(body)
 	}
 	if err := c.write(message); err != nil {
 		return err

@@ -45,7 +45,6 @@ func TestOperations(t *testing.T) {
 			}
 			alice, addresses = append(alice, stream), append(addresses, address)
 		}
-		s.forbid(func() []string { return append(sids(alice), loremIpsum) })
 		used := s.issuer.token("bob")
 		s.mustLogIn("bob", used)
 		s.mustRefuse("bob", used, "not-authorized")
@@ -75,17 +74,6 @@ func (s *site) enable(t *testing.T, of *stream) {
 	if err != nil || !answer.is(nsSM, "enabled") {
 		t.Fatalf("<enable/> is answered by %v, %v", answer, err)
 	}
-	s.forbid(func() []string { return []string{answer.attribute("id")} })
-}
-
-// sids are those of sessions over BOSH.
-func sids(streams []*stream) (sids []string) {
-	for _, s := range streams {
-		if f, ok := s.framing.(*boshFraming); ok {
-			sids = append(sids, f.sid)
-		}
-	}
-	return sids
 }
 
 // say sends a message with a body that nobody else may see.

@@ -355,7 +355,7 @@ func (v *webVisitor) get(t *testing.T, path, origin string) (status int, body st
 func (v *webVisitor) connect(t *testing.T, to webEndpoint, header http.Header) *stream {
 	t.Helper()
 	if to.transport == "bosh" {
-		return &stream{&boshFraming{ctx: v.ctx, client: v.bosh, url: "https://" + v.address + to.path, fields: header, rid: 1573741820}}
+		return &stream{framing: &boshFraming{ctx: v.ctx, client: v.bosh, url: "https://" + v.address + to.path, fields: header, rid: 1573741820}}
 	}
 	conn, _, err := websocket.Dial(v.ctx, "wss://"+v.address+to.path, &websocket.DialOptions{
 		HTTPClient: v.websocket, HTTPHeader: header, Subprotocols: []string{"xmpp"},
@@ -364,5 +364,5 @@ func (v *webVisitor) connect(t *testing.T, to webEndpoint, header http.Header) *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.CloseNow() })
-	return &stream{&webFraming{ctx: v.ctx, conn: conn}}
+	return &stream{framing: &webFraming{ctx: v.ctx, conn: conn}}
 }

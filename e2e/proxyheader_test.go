@@ -26,7 +26,7 @@ func (s *site) dialAs(t *testing.T, visitor, scheme, address string) *stream {
 			t.Fatal(err)
 		}
 	}
-	return &stream{f}
+	return &stream{framing: f}
 }
 
 // bindAs logs alice in on a stream that has been opened.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +27,7 @@ import (
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
 	"xtokend/internal/stockserver"
+	"xtokend/internal/watch"
 )
 
 const (
@@ -67,8 +69,10 @@ type site struct {
 	prepare func(*exec.Cmd)
 	front   *process
 	fronts  []*process // the present one and those before
-	// answers are what xtokend has told those who watch it.
-	answers []byte
+	// told is what xtokend has told those who watch it.
+	told *watch.Output
+	// private is what no log and no answer may hold, besides what forbidden gives.
+	private *private
 	// forbidden gives what no log and no answer may hold.
 	forbidden []func() []string
 }
@@ -166,7 +170,7 @@ func newSiteBehind(t *testing.T, server *stockserver.Server, configure func(*sit
 	}
 	i.LogLevel = "debug"
 	i.Admin = filepath.Join(buildDir, rand.Text()[:8]) // the path of a socket must be short
-	s := &site{Installation: i, t: t, ctx: ctx, program: program}
+	s := newSite(ctx, t, i, program)
 	s.tls = s.clientTLS()
 	s.issuer = newIssuer(t, i, "")
 	s.forbid(i.Secrets)
@@ -180,6 +184,11 @@ func newSiteBehind(t *testing.T, server *stockserver.Server, configure func(*sit
 	}
 	s.startFront()
 	return s
+}
+
+// newSite is a site of which nothing has been started.
+func newSite(ctx context.Context, t testing.TB, i *installation.Installation, program string) *site {
+	return &site{Installation: i, t: t, ctx: ctx, program: program, told: &watch.Output{}, private: newPrivate()}
 }
 
 // within is the same site, whose clients live no longer than ctx.
@@ -209,14 +218,14 @@ func (s *site) checkLogs() {
 	for _, front := range s.fronts {
 		logged = append(logged, front.log.Bytes()...)
 	}
-	var texts []string
+	texts := s.private.list()
 	for _, more := range s.forbidden {
 		texts = append(texts, more()...)
 	}
 	for _, text := range heldBy(logged, texts) {
 		s.t.Errorf("a log of xtokend holds %q", text)
 	}
-	for _, text := range heldBy(s.answers, texts) {
+	for _, text := range heldBy(s.told.Bytes(), texts) {
 		s.t.Errorf("xtokend tells those who watch it %q", text)
 	}
 	for _, fault := range []string{"DATA RACE", "panic"} {
@@ -280,7 +289,7 @@ func (s *site) launchFront() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c := exec.Command(s.program, "serve", "--config", settings)
+	c := s.serveCommand(settings)
 	if s.prepare != nil {
 		s.prepare(c)
 	}
@@ -288,6 +297,13 @@ func (s *site) launchFront() {
 	s.fronts = append(s.fronts, s.front)
 	s.t.Cleanup(s.keepAnswers) // before the process ends
 	s.awaitLog("msg=ready", 0)
+}
+
+// serveCommand runs xtokend without the variables that are for the tests.
+func (s *site) serveCommand(settings string) *exec.Cmd {
+	cmd := exec.Command(s.program, "serve", "--config", settings)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "XTOKEND_") })
+	return cmd
 }
 
 // awaitLog returns when xtokend has logged text behind the first offset bytes.

@@ -79,7 +79,15 @@ type framing interface {
 }
 
 // stream is the client side of an XMPP stream, one element at a time.
-type stream struct{ framing }
+type stream struct {
+	framing
+	private *private // may be nil
+}
+
+func (s *stream) write(format string, args ...any) error {
+	s.private.addFrom(fmt.Sprintf(format, args...))
+	return s.framing.write(format, args...)
+}
 
 // tcpFraming is RFC 6120's own.
 type tcpFraming struct {
@@ -93,11 +101,11 @@ type tcpFraming struct {
 func dialStream(ctx context.Context, to service, config *tls.Config) (*stream, error) {
 	if to.webSocket() {
 		framing, err := dialWebSocket(ctx, to, config)
-		return &stream{framing}, err
+		return &stream{framing: framing}, err
 	}
 	if to.bosh() {
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
-		return &stream{&boshFraming{ctx: ctx, client: client, url: to.url(), rid: rand.Int64N(1 << 32)}}, nil
+		return &stream{framing: &boshFraming{ctx: ctx, client: client, url: to.url(), rid: rand.Int64N(1 << 32)}}, nil
 	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", to.address)
@@ -114,7 +122,7 @@ func dialStream(ctx context.Context, to service, config *tls.Config) (*stream, e
 			return nil, err
 		}
 	}
-	return &stream{f}, nil
+	return &stream{framing: f}, nil
 }
 
 func (f *tcpFraming) close() {
@@ -186,6 +194,9 @@ func (s *stream) open() (element, error) {
 	if err := s.header(); err != nil {
 		return element{}, err
 	}
+	if bosh, ok := s.framing.(*boshFraming); ok {
+		s.private.add(bosh.sid)
+	}
 	features, err := s.read()
 	if err == nil && !features.is(nsStreams, "features") {
 		err = fmt.Errorf("no features but %v", features)
@@ -199,6 +210,9 @@ func (s *stream) read() (element, error) {
 	e, err := s.next()
 	if err == nil && e.is(nsStreams, "error") && len(e.Children) > 0 {
 		return e, streamError(e.Children[0].XMLName.Local)
+	}
+	if err == nil && e.is(nsSM, "enabled") {
+		s.private.add(e.attribute("id"))
 	}
 	return e, err
 }

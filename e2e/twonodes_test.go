@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -36,6 +37,8 @@ type node struct {
 	name     string
 	settings string // of its file
 	service  service
+	metrics  string // host:port
+	admin    string // path of its socket
 	process  *process
 }
 
@@ -62,7 +65,7 @@ func newPair(t *testing.T) *pair {
 		t.Fatal(err)
 	}
 	p := &pair{
-		site:  &site{Installation: i, t: t, ctx: ctx, program: program},
+		site:  newSite(ctx, t, i, program),
 		redis: redistest.Start(t, redistest.Options{TLS: true, Password: "a password of Redis"}),
 	}
 	p.tls = p.clientTLS()
@@ -95,7 +98,30 @@ func newPair(t *testing.T) *pair {
 	for _, n := range p.nodes {
 		p.awaitNode(n, linkUp)
 	}
+	p.awaitHAProxy()
 	return p
+}
+
+// awaitHAProxy returns when HAProxy knows that nodes are there: it was before them.
+func (p *pair) awaitHAProxy() {
+	p.t.Helper()
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for _, to := range p.services {
+		for {
+			session, err := p.open(to)
+			if err == nil {
+				session.end()
+				session.close()
+				break
+			}
+			select {
+			case <-again.C:
+			case <-p.ctx.Done():
+				p.t.Fatalf("%s: %v", to.name, err)
+			}
+		}
+	}
 }
 
 func componentName(n int) string { return fmt.Sprintf("xtoken%d.example.org", n) }
@@ -114,18 +140,19 @@ func (p *pair) newNode(t *testing.T, n int, server, component, http, xmpp, compo
 	} {
 		writeFile(t, filepath.Join(dir, name), content)
 	}
-	name := fmt.Sprintf("n%d", n+1)
+	name, metrics := fmt.Sprintf("n%d", n+1), freeAddress(t)
+	admin := filepath.Join(buildDir, rand.Text()[:8]) // the path of a socket must be short
 	text := settle(t, contribution(t, "two-nodes/xtokend.toml"),
-		`node = "n1"`, fmt.Sprintf("node = %q", name),
+		`node = "n1"`, fmt.Sprintf("node = %q\nmetrics = %q", name, metrics), "/run/xtokend/admin.sock", admin,
 		"10.0.0.11:5222", xmpp, "10.0.0.11:5280", http,
 		`["10.0.0.10"]`, `["127.0.0.1"]`,
 		componentName(1), componentName(n+1),
 		"10.0.0.10:5322", server, "10.0.0.10:5348", component, "10.0.0.10:6380", p.redis.Address,
 		`tls = "starttls"`, "tls = \"starttls\"\nca_file = \"/etc/xtokend/ca.pem\"",
-		"/etc/xtokend", dir, "/run/xtokend", dir) + "[log]\nlevel = \"debug\"\n"
+		"/etc/xtokend", dir) + "[log]\nlevel = \"debug\"\n"
 	return &node{
 		name: name, settings: writeFile(t, filepath.Join(dir, "xtokend.toml"), text),
-		service: service{name: name, scheme: "xmpp", address: xmpp},
+		service: service{name: name, scheme: "xmpp", address: xmpp}, metrics: metrics, admin: admin,
 	}
 }
 
@@ -141,8 +168,10 @@ func readFile(t testing.TB, path string) string {
 // start starts a node, and returns once it listens.
 func (p *pair) start(n *node) {
 	p.t.Helper()
-	n.process = startProcess(p.t, n.name, exec.Command(p.program, "serve", "--config", n.settings))
+	n.process = startProcess(p.t, n.name, p.serveCommand(n.settings))
 	p.fronts = append(p.fronts, n.process)
+	process := n.process
+	p.t.Cleanup(func() { p.keepAnswersOf(process, n.metrics, n.admin) }) // before the process ends
 	p.awaitNode(n, "msg=ready")
 }
 

@@ -12,7 +12,7 @@ import (
 func (s *site) chatClient(driver, user string) *chatClient {
 	s.t.Helper()
 	c := newChatClient(s.ctx, s.t, driver, s.AuthorityFile(), func() string { return s.issuer.token(user) })
-	c.user = user
+	c.user, c.private = user, s.private
 	return c
 }
 
@@ -62,6 +62,7 @@ func (s *site) open(to service) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	stream.private = s.private
 	if _, err = stream.open(); err == nil && to.scheme == "xmpp" {
 		if err = stream.startTLS(s.ctx, s.tls); err == nil {
 			_, err = stream.open()

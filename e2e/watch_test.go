@@ -12,23 +12,25 @@ import (
 
 // keepAnswers keeps what xtokend tells those who watch it at this moment, if it
 // runs and can answer.
-func (s *site) keepAnswers() {
+func (s *site) keepAnswers() { s.keepAnswersOf(s.front, s.Metrics, s.Admin) }
+
+func (s *site) keepAnswersOf(front *process, metrics, admin string) {
 	select {
-	case <-s.front.ended:
+	case <-front.ended:
 		return
 	default:
 	}
 	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
-		if _, text, err := s.ask(path); err == nil {
-			s.answers = append(s.answers, text...)
+		if _, text, err := askAt(metrics, path); err == nil {
+			io.WriteString(s.told, text)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	for _, question := range []string{"status", "sessions"} {
 		// What cannot be asked has said nothing.
-		text, _ := exec.CommandContext(ctx, s.program, question, "--json", "--socket", s.Admin).CombinedOutput()
-		s.answers = append(s.answers, text...)
+		text, _ := exec.CommandContext(ctx, s.program, question, "--json", "--socket", admin).CombinedOutput()
+		s.told.Write(text)
 	}
 }
 
@@ -36,9 +38,11 @@ func (s *site) keepAnswers() {
 const askTimeout = 10 * time.Second
 
 // ask gets a path of the metrics listener.
-func (s *site) ask(path string) (status int, text string, err error) {
+func (s *site) ask(path string) (status int, text string, err error) { return askAt(s.Metrics, path) }
+
+func askAt(metrics, path string) (status int, text string, err error) {
 	client := http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + s.Metrics + path)
+	answer, err := client.Get("http://" + metrics + path)
 	if err != nil {
 		return 0, "", err
 	}
@@ -64,7 +68,8 @@ func (s *site) command(t *testing.T, status int, command ...string) (stdout, std
 	var out, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	cmd.Run()
-	s.answers = append(append(s.answers, out.Bytes()...), complaints.Bytes()...)
+	s.told.Write(out.Bytes())
+	s.told.Write(complaints.Bytes())
 	if got := cmd.ProcessState.ExitCode(); got != status {
 		t.Fatalf("xtokend %q ended with exit status %d, want %d:\n%s%s", command, got, status, out.String(), complaints.String())
 	}
