@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -74,13 +72,7 @@ func (p *pair) persist(v *visits, to service, user string) (*stream, error) {
 const killsVariable = "XTOKEND_KILLS"
 
 func TestClientsOfAKilledNodeComeBackAtTheOther(t *testing.T) {
-	rounds := 2
-	if text := os.Getenv(killsVariable); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s: %v", killsVariable, err)
-		}
-	}
+	rounds := killsOr(t, 2)
 	p := newPair(t)
 	for round := range rounds {
 		lost, left := p.nodes[round%2], p.nodes[1-round%2]

@@ -39,6 +39,7 @@ type Installation struct {
 	PublicURLs     []string // for host-meta; nil: none
 	LogLevel       string
 	Limits         map[string]any // of [limits]; nil: the defaults
+	Replay         map[string]any // the whole of [replay]; nil: a file
 
 	// With a server.
 	AccountSecret    string
@@ -112,6 +113,9 @@ func (i *Installation) WriteSettings() (path string, err error) {
 	}
 	if i.Limits != nil {
 		settings["limits"] = i.Limits
+	}
+	if i.Replay != nil {
+		settings["replay"] = i.Replay
 	}
 	if i.TrustedProxies != nil {
 		settings["trusted_proxies"] = i.TrustedProxies
