@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -67,11 +66,36 @@ func metric(t *testing.T, text, name string) int {
 // lookAgain is the time between two looks at something that no event tells of.
 const lookAgain = 200 * time.Millisecond
 
+// looksAtRest is how many looks in a row see the same where nothing happens.
+const looksAtRest = 5
+
+// atRest measures an xtokend without sessions, once it is at rest.
+func (s *site) atRest(t *testing.T) measurement {
+	t.Helper()
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	last := s.measure(t)
+	for same := 0; same < looksAtRest; {
+		select {
+		case <-again.C:
+		case <-s.ctx.Done():
+			t.Fatalf("xtokend does not come to rest: %v", last)
+		}
+		now := s.measure(t)
+		same++
+		if now.sessions != 0 || now.goroutines != last.goroutines || now.descriptors != last.descriptors {
+			same = 0
+		}
+		last = now
+	}
+	return last
+}
+
 // awaitRest returns once xtokend holds no session, and no more goroutines and
 // descriptors than before.
 func (s *site) awaitRest(t *testing.T, before measurement) measurement {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, testTimeout)
+	ctx, cancel := context.WithTimeout(s.ctx, 2*testTimeout) // a session over BOSH may be left alone for long
 	defer cancel()
 	again := time.NewTicker(lookAgain)
 	defer again.Stop()
@@ -104,22 +128,25 @@ func openDescriptors(t *testing.T, process int) int {
 	return len(entries)
 }
 
-// residentKilobytes is VmRSS of proc(5).
-func residentKilobytes(t *testing.T, process int) int {
+// residentKilobytes and peakKilobytes are VmRSS and VmHWM of proc(5).
+func residentKilobytes(t *testing.T, process int) int { return statusOf(t, process, "VmRSS") }
+func peakKilobytes(t *testing.T, process int) int     { return statusOf(t, process, "VmHWM") }
+
+func statusOf(t *testing.T, process int, field string) int {
 	t.Helper()
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(process), "status"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range bytes.Lines(status) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
-			kilobytes, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
+			value, err := strconv.Atoi(strings.Fields(rest)[0])
 			if err != nil {
 				t.Fatal(err)
 			}
-			return kilobytes
+			return value
 		}
 	}
-	t.Fatal("the process has no VmRSS")
+	t.Fatalf("the process has no %s", field)
 	return 0
 }
