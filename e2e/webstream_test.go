@@ -75,7 +75,9 @@ func (f *webFraming) message() (element, error) {
 	}
 	var e element
 	if err == nil {
-		err = xml.Unmarshal(text, &e)
+		// A connection that ends between a frame's header and its payload ends the
+		// message for the library, without an error.
+		err = unexpected(xml.Unmarshal(text, &e))
 	}
 	return e, err
 }
