@@ -2,7 +2,10 @@
 #
 # FUZZTIME   how long each fuzz target runs: 5s, with `make long` 10m
 # E2E_COUNT  how often `make long` repeats the end-to-end tests
-# XTOKEND_KILLS  how often one of two nodes is killed under load: 2, with `make long` 200
+# XTOKEND_KILLS  how often logins are met by a kill or another mishap, each time 50 of them: 2 or 3, with `make long` 200
+# XTOKEND_SESSIONS  after how many sessions nothing may be left: 600, with `make long` 100000
+# XTOKEND_FLOOD  how many strangers are idle, slow, endless, refused: 200,50,50,20, with `make long` 5000,1000,1000,100
+# XTOKEND_SOAK  how long xtokend is watched under an even load: 20s, with `make long` 30m
 # DEMO       arguments of `xtokend demo`, for `make demo`
 # GO         the go command
 
@@ -25,12 +28,23 @@ build: ## build bin/xtokend
 test: setup check unit fuzz e2e ## install what the tests need and run all of them, minutes
 
 long: export FUZZTIME ?= 10m
-long: export XTOKEND_KILLS ?= 200
-long: setup fuzz ## fuzz each target for FUZZTIME and repeat the end-to-end tests, hours
+long: XTOKEND_KILLS ?= 200
+long: XTOKEND_SESSIONS ?= 100000
+long: XTOKEND_FLOOD ?= 5000,1000,1000,100
+long: XTOKEND_SOAK ?= 30m
+long: setup fuzz ## fuzz each target for FUZZTIME, repeat the end-to-end tests, and their long forms, hours
 	@echo '== end-to-end tests, $(E2E_COUNT) times'
 	$(GO) test -race -count=$(E2E_COUNT) -timeout 3h -v ./e2e
+	@echo '== logins, and kills in the middle of them'
+	XTOKEND_KILLS=$(XTOKEND_KILLS) $(GO) test -race -count=1 -timeout 2h -v -run '$(KILLS)' ./e2e
+	@echo '== sessions that leave nothing behind'
+	XTOKEND_SESSIONS=$(XTOKEND_SESSIONS) $(GO) test -race -count=1 -timeout 2h -v -run TestNothingIsLeftOfSessions ./e2e
 	@echo '== a flood of strangers'
-	XTOKEND_FLOOD=5000,1000,1000,100 $(GO) test -count=1 -v -run TestUsersLogInWhileStrangersFloodTheFront ./e2e
+	XTOKEND_FLOOD=$(XTOKEND_FLOOD) $(GO) test -count=1 -timeout 1h -v -run TestUsersLogInWhileStrangersFloodTheFront ./e2e
+	@echo '== an even load, watched for long'
+	XTOKEND_SOAK=$(XTOKEND_SOAK) $(GO) test -count=1 -timeout 2h -v -run TestSoak ./e2e
+
+KILLS = ^(TestATokenIsAcceptedOnceWhateverHappens|TestClientsOfAKilledNodeComeBackAtTheOther)$$
 
 demo: build ## a working chat on this machine: converse.js, xtokend and its own host
 	@scripts/install-test-tools.sh contrib/demo
