@@ -76,7 +76,7 @@ func sockets(n int, names []string) ([]*Socket, error) {
 		if i < len(names) && names[i] != "" {
 			name = names[i]
 		}
-		s, err := newSocket(firstDescriptor+i, name)
+		s, err := NewSocket(os.NewFile(uintptr(firstDescriptor+i), name), name)
 		if err != nil && failed == nil {
 			failed = err
 		}

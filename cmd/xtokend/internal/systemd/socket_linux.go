@@ -23,10 +23,12 @@ type Socket struct {
 	file *os.File
 }
 
-// newSocket takes over a descriptor, which is closed if it is none of use.
-func newSocket(fd int, name string) (_ *Socket, err error) {
+// NewSocket takes over a descriptor. An error says that it is no listening socket; it
+// is closed then.
+func NewSocket(file *os.File, name string) (_ *Socket, err error) {
+	fd := int(file.Fd())
 	unix.CloseOnExec(fd)
-	s := &Socket{Name: name, file: os.NewFile(uintptr(fd), name)}
+	s := &Socket{Name: name, file: file}
 	defer func() {
 		if err != nil {
 			s.Close()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 )
 
 // Socket does not occur: systemd runs on Linux alone.
@@ -15,7 +16,9 @@ type Socket struct {
 	IPv6Only bool
 }
 
-func newSocket(int, string) (*Socket, error) {
+// NewSocket fails.
+func NewSocket(file *os.File, _ string) (*Socket, error) {
+	file.Close()
 	return nil, errors.New("LISTEN_FDS is for Linux alone")
 }
 
