@@ -93,12 +93,14 @@ func TestAPortThatTheManagerHasAtAnotherAddress(t *testing.T) {
 type failing struct {
 	net.Listener
 	failed bool
+	fail   chan struct{} // closed when it shall
 	again  chan struct{} // closed when it is asked again
 }
 
 func (l *failing) Accept() (net.Conn, error) {
 	if !l.failed {
 		l.failed = true
+		<-l.fail
 		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
 	}
 	close(l.again)
@@ -130,7 +132,7 @@ func TestNoSignOfLifeWhileNobodyAccepts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fake := &failing{Listener: real, again: make(chan struct{})}
+	fake := &failing{Listener: real, fail: make(chan struct{}), again: make(chan struct{})}
 	listening := newListening(parts, []*listener{{Listener: fake, settings: cfg.Listeners[0]}}, nil)
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: t.TempDir() + "/notify", Net: "unixgram"})
 	if err != nil {
@@ -155,6 +157,7 @@ func TestNoSignOfLifeWhileNobodyAccepts(t *testing.T) {
 	}
 	beat(true) // nobody has begun
 	listening.serve()
+	close(fake.fail) // not before others have logged
 	<-pipe.entered
 	beat(true) // has come back since the last time
 	for range 3 {
