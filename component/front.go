@@ -13,6 +13,7 @@ import (
 
 	"xtokend/auth"
 	"xtokend/component/upstream"
+	"xtokend/internal/storm"
 	"xtokend/internal/tally"
 )
 
@@ -56,7 +57,7 @@ type Config struct {
 type Front struct {
 	settings atomic.Pointer[settings] // see Reload
 	log      *slog.Logger
-	storms   *storms
+	storms   *storm.Log
 	now      func() time.Time
 	streams  *registry
 	attempts atomic.Pointer[attempts]
@@ -90,7 +91,7 @@ func New(c Config) (*Front, error) {
 		f.now = time.Now
 	}
 	f.settings.Store(settings)
-	f.storms = newStorms(f.now)
+	f.storms = storm.New(f.now)
 	f.streams = newRegistry(settings.limits, f.reached.Add)
 	f.attempts.Store(newAttempts(settings.limits, f.now))
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())

@@ -69,7 +69,7 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn, *settings) *transport
 		if err != nil {
 			var ne net.Error
 			if errors.As(err, &ne) && !errors.Is(err, net.ErrClosed) {
-				if omitted, ok := f.storms.allow("accept " + l.Addr().String()); ok {
+				if omitted, ok := f.storms.Allow("accept " + l.Addr().String()); ok {
 					f.log.Warn("accepting connections failed, trying again", "listener", l.Addr().String(), "error", err, "similar_lines_omitted", omitted)
 				}
 				pause := time.NewTimer(acceptPause)
@@ -94,7 +94,7 @@ func (f *Front) start(t *transport, settings *settings) {
 	if s.verdict = f.streams.add(s, t.mayBeProxied()); s.verdict == dropped {
 		cancel(nil)
 		t.Close()
-		if omitted, ok := f.storms.allow("dropped"); ok {
+		if omitted, ok := f.storms.Allow("dropped"); ok {
 			f.log.Warn("connections beyond the limits are closed without a word", "limit", s.limit, "address", s.address.String(), "similar_lines_omitted", omitted)
 		}
 		return

@@ -55,7 +55,7 @@ func (s *session) logRefused(mechanism string, f *sasl.Failure) {
 		level = slog.LevelDebug
 	case sasl.TemporaryAuthFailure:
 		level = slog.LevelWarn
-		omitted, ok := s.front.storms.allow(f.Reason + " " + s.domain.Name)
+		omitted, ok := s.front.storms.Allow(f.Reason + " " + s.domain.Name)
 		if !ok {
 			return
 		}
@@ -92,7 +92,7 @@ func (s *session) logEnd(err error, se *streamError, limit string) {
 		level = slog.LevelDebug // port scans, health checks
 	case se.condition == stream.ResourceConstraint.Err: // a flood must not fill the disk
 		level = slog.LevelDebug
-		if omitted, ok := s.front.storms.allow(se.condition); ok {
+		if omitted, ok := s.front.storms.Allow(se.condition); ok {
 			level = slog.LevelWarn
 			attrs = append(attrs, slog.Int("similar_lines_omitted", omitted))
 		}

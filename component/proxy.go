@@ -12,7 +12,7 @@ import (
 // begin with a PROXY header.
 func (f *Front) accepted(conn net.Conn, s *settings) net.Conn {
 	return proxyheader.From(conn, s.trusted, func(peer net.Addr, err error) {
-		if omitted, ok := f.storms.allow("proxy header"); ok {
+		if omitted, ok := f.storms.Allow("proxy header"); ok {
 			f.log.Warn("a trusted proxy has sent a PROXY header that is none: its connection is closed",
 				"proxy", peer.String(), "error", err, "similar_lines_omitted", omitted)
 		}

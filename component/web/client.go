@@ -26,7 +26,10 @@ func (s *Server) client(r *http.Request) component.Client {
 	c, err := clientOf(peer, addressOf(conn.listener), overTLS, r.Header, trusted)
 	c.Loopback = c.Loopback && !header.NamesAnother(proxy)
 	if err != nil {
-		s.log.Info("a proxy leaves it in doubt who its client is: no login is offered", "address", peer.String(), "error", err)
+		if omitted, ok := s.storms.Allow("forwarding"); ok {
+			s.log.Info("a proxy leaves it in doubt who its client is: no login is offered",
+				"address", peer.String(), "error", err, "similar_lines_omitted", omitted)
+		}
 		return component.Client{Address: peer}
 	}
 	return c

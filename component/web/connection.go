@@ -24,7 +24,10 @@ func (l listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	return proxyheader.From(conn, l.server.settings.Load().trusted, func(peer net.Addr, err error) {
-		l.server.log.Warn("a trusted proxy has sent a PROXY header that is none: its connection is closed", "proxy", peer.String(), "error", err)
+		if omitted, ok := l.server.storms.Allow("proxy header"); ok {
+			l.server.log.Warn("a trusted proxy has sent a PROXY header that is none: its connection is closed",
+				"proxy", peer.String(), "error", err, "similar_lines_omitted", omitted)
+		}
 	}), nil
 }
 

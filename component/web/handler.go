@@ -63,6 +63,13 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, _ component.Client
 	}
 }
 
+func (s *Server) logRefusedPage(c component.Client, origin string) {
+	if omitted, ok := s.storms.Allow("page refused"); ok {
+		s.log.Info("page refused", "address", c.Address.String(), "transport", c.Transport,
+			"reason", "origin-not-allowed", "origin", origin, "similar_lines_omitted", omitted)
+	}
+}
+
 // held is for requests that are answered when there is something to say. The time
 // to write the answer begins then.
 func (s *Server) held(w http.ResponseWriter, r *http.Request, c component.Client) {
@@ -78,7 +85,7 @@ func (s *Server) endpoint(transport, methods string, serve func(http.ResponseWri
 		if s.settings.Load().origins.share(w, r, c.Secure, methods) {
 			serve(w, r, c)
 		} else if r.Method != http.MethodOptions {
-			s.log.Info("page refused", "address", c.Address.String(), "transport", transport, "reason", "origin-not-allowed", "origin", loggedOrigin(r))
+			s.logRefusedPage(c, loggedOrigin(r))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"xtokend/component"
+	"xtokend/internal/storm"
 	"xtokend/internal/tally"
 )
 
@@ -96,6 +97,7 @@ type Server struct {
 	reloading sync.Mutex               // held by Reload
 	pages     http.Handler
 	log       *slog.Logger
+	storms    *storm.Log
 	now       func() time.Time
 	panics    atomic.Int64
 	http      *http.Server
@@ -128,6 +130,7 @@ func New(c Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.storms = storm.New(s.now)
 	s.http = &http.Server{
 		Handler:                      s.handler(),
 		ReadHeaderTimeout:            headerTimeout,
