@@ -1,6 +1,6 @@
 # Everything is one command; `make` alone lists them.
 #
-# FUZZTIME   how long each fuzz target runs: 5s, with `make long` 10m
+# FUZZTIME   how long each fuzz target runs: 5s, with `make long` 30m
 # E2E_COUNT  how often `make long` repeats the end-to-end tests
 # XTOKEND_KILLS  how often logins are met by a kill or another mishap, each time 50 of them: 2 or 3, with `make long` 200
 # XTOKEND_SESSIONS  after how many sessions nothing may be left: 600, with `make long` 100000
@@ -27,7 +27,7 @@ build: ## build bin/xtokend
 
 test: setup check unit fuzz e2e ## install what the tests need and run all of them, minutes
 
-long: export FUZZTIME ?= 10m
+long: export FUZZTIME ?= 30m
 long: XTOKEND_KILLS ?= 200
 long: XTOKEND_SESSIONS ?= 100000
 long: XTOKEND_FLOOD ?= 5000,1000,1000,100
