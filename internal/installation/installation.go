@@ -41,6 +41,9 @@ type Installation struct {
 	Limits         map[string]any // of [limits]; nil: the defaults
 	Replay         map[string]any // the whole of [replay]; nil: a file
 
+	// Edit, if set, changes the settings before they are written.
+	Edit func(settings map[string]any)
+
 	// With a server.
 	AccountSecret    string
 	PreviousSecret   string   // empty: none
@@ -119,6 +122,9 @@ func (i *Installation) WriteSettings() (path string, err error) {
 	}
 	if i.TrustedProxies != nil {
 		settings["trusted_proxies"] = i.TrustedProxies
+	}
+	if i.Edit != nil {
+		i.Edit(settings)
 	}
 	var text bytes.Buffer
 	if err := toml.NewEncoder(&text).Encode(settings); err != nil {
