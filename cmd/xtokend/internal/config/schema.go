@@ -42,23 +42,6 @@ func makeSchema(s map[string]kind, place string, t reflect.Type) map[string]kind
 	return s
 }
 
-// withoutIndexes turns "domain[0].key[1].otp_seed" into "domain.key.otp_seed".
-func withoutIndexes(path string) string {
-	var b strings.Builder
-	inside := false
-	for _, r := range path {
-		switch {
-		case r == '[':
-			inside = true
-		case r == ']':
-			inside = false
-		case !inside:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
 // unknown reports a key that the schema does not have.
 func (l *loader) unknown(place, path, key string) {
 	hint := ""
