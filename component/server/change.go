@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -19,6 +20,11 @@ const (
 	// changesAtOnce bounds the passwords that are set at a time: each costs the
 	// server a key derivation. The logins beyond it leave theirs to the next one.
 	changesAtOnce = 2
+
+	// guessesAtOnce bounds the logins under way that may try the wrong password first.
+	// ejabberd's mod_fail2ban shuts an address out for an hour after 20 failed attempts
+	// with no successful one between them, and all of them come from here.
+	guessesAtOnce = 8
 
 	// bindTime is how long after a login its session may not be bound yet, so that
 	// the server does not count it among the user's.
@@ -43,6 +49,7 @@ type change struct {
 	previous []byte
 	now      func() time.Time
 	running  *semaphore.Weighted
+	guesses  *semaphore.Weighted
 
 	mu      sync.Mutex
 	users   map[string]*changing // by bare JID
@@ -63,20 +70,21 @@ func newChange(c Config) *change {
 	}
 	return &change{
 		previous: append([]byte(nil), c.PreviousSecret...), now: c.Now,
-		running: semaphore.NewWeighted(changesAtOnce), users: make(map[string]*changing),
+		running: semaphore.NewWeighted(changesAtOnce), guesses: semaphore.NewWeighted(guessesAtOnce),
+		users: make(map[string]*changing),
 	}
 }
 
 // isRenewed says which password to try first: that which the account had last, or
-// else what the account of somebody else had, since each failed attempt may count
-// at the server, which sees all of them come from here.
-func (g *change) isRenewed(user string) bool {
+// else what the account of somebody else had. It is sure of the new one alone: an
+// account with the old one may get the new one from another node.
+func (g *change) isRenewed(user string) (renewed, sure bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if u := g.users[user]; u != nil {
-		return u.renewed
+		return u.renewed, u.renewed
 	}
-	return g.renewed
+	return g.renewed, false
 }
 
 // found remembers which password a user had at a login, and renew that the account
@@ -143,24 +151,36 @@ func (g *change) begin(ctx context.Context, user string) (done func(), ok bool) 
 // that of the previous one, the account gets its new password, as long as that ends
 // nobody's session: Prosody ends all that are bound.
 func (s *Server) loginAmidChange(ctx context.Context, user jid.JID) (net.Conn, error) {
-	name := user.String()
-	renewed := s.change.isRenewed(name)
-	conn, err := s.loginWith(ctx, user, s.secretOf(renewed))
-	if errors.Is(err, errNotAuthorized) {
-		renewed = !renewed
-		conn, err = s.loginWith(ctx, user, s.secretOf(renewed))
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.change.found(name, renewed)
-	if renewed {
-		return conn, nil
+	conn, renewed, err := s.loginWithEither(ctx, user)
+	if err != nil || renewed {
+		return conn, err
 	}
 	if s.previousUsed != nil {
 		s.previousUsed()
 	}
 	return s.renewPassword(ctx, user, conn)
+}
+
+// loginWithEither says whether the account has its new password.
+func (s *Server) loginWithEither(ctx context.Context, user jid.JID) (conn net.Conn, renewed bool, err error) {
+	name := user.String()
+	if _, sure := s.change.isRenewed(name); !sure {
+		if err := s.change.guesses.Acquire(ctx, 1); err != nil {
+			return nil, false, fmt.Errorf("server: wait for other logins: %w", err)
+		}
+		defer s.change.guesses.Release(1)
+	}
+	renewed, _ = s.change.isRenewed(name) // others may have found out meanwhile
+	conn, err = s.loginWith(ctx, user, s.secretOf(renewed))
+	if errors.Is(err, errNotAuthorized) {
+		renewed = !renewed
+		conn, err = s.loginWith(ctx, user, s.secretOf(renewed))
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	s.change.found(name, renewed)
+	return conn, renewed, nil
 }
 
 func (s *Server) secretOf(renewed bool) []byte {
