@@ -26,6 +26,18 @@ func newAttempts(l Limits, now func() time.Time) *attempts {
 	}
 }
 
+// with is a with other limits, which has what a has counted. Those of addresses are
+// counted anew if another IPv6 prefix is one address.
+func (a *attempts) with(l Limits) *attempts {
+	now := a.now()
+	next := *a
+	next.users.limit(l.FailedPerMinutePerUser, now)
+	if next.addresses.limit(l.FailedPerMinutePerAddress, now); l.IPv6Prefix != a.ipv6Prefix {
+		next.ipv6Prefix, next.addresses = l.IPv6Prefix, newBuckets[netip.Prefix](l.FailedPerMinutePerAddress)
+	}
+	return &next
+}
+
 // wait is how long the address must wait before its next attempt is looked at;
 // zero if it need not.
 func (a *attempts) wait(address netip.Addr) time.Duration {
@@ -49,26 +61,38 @@ func (a *attempts) failed(address netip.Addr, user string) {
 // a limit that forgets is better than a memory that grows.
 const bucketsMax = 1 << 17
 
-// buckets holds a token bucket for each key that has failed lately. A nil
-// *buckets limits nothing.
+// buckets holds a token bucket for each key that has failed lately.
 type buckets[K comparable] struct {
-	perMinute int
-
-	mu    sync.Mutex
-	byKey map[K]*rate.Limiter
+	mu        sync.Mutex
+	perMinute int // no limit if it is not positive
+	byKey     map[K]*rate.Limiter
 }
 
 func newBuckets[K comparable](perMinute int) *buckets[K] {
-	if perMinute <= 0 {
-		return nil
-	}
 	return &buckets[K]{perMinute: perMinute, byKey: make(map[K]*rate.Limiter)}
 }
 
-func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
-	if b == nil {
-		return 0
+// limit changes the limit also for those that have failed: whoever has used it up
+// gets nothing by that.
+func (b *buckets[K]) limit(perMinute int, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if perMinute == b.perMinute {
+		return
 	}
+	b.perMinute = perMinute
+	if perMinute <= 0 {
+		clear(b.byKey)
+	}
+	for _, l := range b.byKey {
+		l.SetLimitAt(now, perMinuteRate(perMinute))
+		l.SetBurstAt(now, perMinute)
+	}
+}
+
+func perMinuteRate(n int) rate.Limit { return rate.Limit(float64(n) / 60) }
+
+func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.byKey[key]
@@ -83,17 +107,17 @@ func (b *buckets[K]) wait(key K, now time.Time) time.Duration {
 }
 
 func (b *buckets[K]) take(key K, now time.Time) {
-	if b == nil {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.perMinute <= 0 {
+		return
+	}
 	l := b.byKey[key]
 	if l == nil {
 		if len(b.byKey) >= bucketsMax {
 			b.forget(now)
 		}
-		l = rate.NewLimiter(rate.Limit(float64(b.perMinute)/60), b.perMinute)
+		l = rate.NewLimiter(perMinuteRate(b.perMinute), b.perMinute)
 		b.byKey[key] = l
 	}
 	l.AllowN(now, 1)

@@ -44,12 +44,12 @@ func (f *Front) EndSessions(user jid.JID) int {
 // every node of the same replay store, and ends the user's sessions; the
 // resourcepart does not matter. It returns how many sessions it has ended. These
 // are ended too if the error says that nothing was revoked: it is a
-// *[auth.Refusal], or ErrUnknownDomain, with which nothing was done. The context
-// bounds the wait for the replay store.
+// *[auth.Refusal], or ErrUnknownDomain, whose sessions are those that began before
+// a Reload took the domain out. The context bounds the wait for the replay store.
 func (f *Front) Revoke(ctx context.Context, user jid.JID) (ended int, err error) {
 	domain := f.settings.Load().domains[user.Domainpart()]
 	if domain == nil {
-		return 0, ErrUnknownDomain
+		return f.EndSessions(user), ErrUnknownDomain
 	}
 	name, err := auth.PrepareName(user.Localpart())
 	if err != nil {

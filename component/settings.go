@@ -67,7 +67,7 @@ func newSettings(c Config) (*settings, error) {
 // stream that begins from now on, and for every attempt to log in. Sessions that
 // have logged in go on with what they had then, also of a domain that is no more;
 // its name is host-unknown for others (RFC 6120 §4.9.3.6). No session is ended.
-// Failed attempts are counted anew if a limit on them has changed.
+// Failed attempts stay counted, those of addresses as long as IPv6Prefix stays.
 //
 // Without TLS in c a listener for direct TLS goes on with what it began with. The
 // errors are those of [New]; then nothing has changed.
@@ -78,17 +78,10 @@ func (f *Front) Reload(c Config) error {
 	}
 	f.reloading.Lock()
 	defer f.reloading.Unlock()
-	old := f.settings.Swap(settings)
+	f.settings.Store(settings)
 	f.streams.limit(settings.limits)
-	if old.limits.attemptLimits() != settings.limits.attemptLimits() {
-		f.attempts.Store(newAttempts(settings.limits, f.now))
-	}
+	f.attempts.Store(f.attempts.Load().with(settings.limits))
 	return nil
-}
-
-// attemptLimits are those that failed attempts are counted for.
-func (l Limits) attemptLimits() [3]int {
-	return [3]int{l.FailedPerMinutePerAddress, l.FailedPerMinutePerUser, l.IPv6Prefix}
 }
 
 // renewSettings has the next attempt to log in judged by the settings of now: a

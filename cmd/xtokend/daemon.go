@@ -73,6 +73,11 @@ func (o *operations) Revoke(ctx context.Context, address string) (admin.Revoked,
 	revoked := admin.Revoked{User: user.String()}
 	revoked.Ended, err = o.parts.front.Revoke(ctx, user)
 	switch {
+	case errors.Is(err, component.ErrUnknownDomain) && revoked.Ended > 0:
+		return revoked, &admin.Error{
+			Text: user.Domainpart() + " is served here no more, so the tokens of " + revoked.User + " are not revoked; sessions ended here: " + count(revoked.Ended),
+			Hint: "nobody can log in to that domain here; run this command also where it is served",
+		}
 	case errors.Is(err, component.ErrUnknownDomain):
 		return revoked, &admin.Error{Usage: true, Text: user.Domainpart() + " is not served here", Hint: "served: " + strings.Join(o.parts.domains(), " ")}
 	case err != nil:
