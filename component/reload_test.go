@@ -142,11 +142,3 @@ func TestRevokeInADomainThatIsNoMore(t *testing.T) {
 	}
 	client.expect(endedByAdministrator)
 }
-
-func TestReloadRefused(t *testing.T) {
-	sc := (&scene{}).start(t)
-	if err := sc.front.Reload(component.Config{}); err == nil {
-		t.Error("settings without a domain are taken")
-	}
-	sc.dial(t, "starttls").login(sc, "alice")
-}

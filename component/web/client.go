@@ -10,9 +10,12 @@ import (
 	"xtokend/component"
 )
 
-// errForwarding is returned for forwarding headers that leave it in doubt who the
-// client is and how it has come.
-var errForwarding = errors.New("the proxy's X-Forwarded-For or X-Forwarded-Proto cannot be understood")
+var (
+	// errForwarding is returned for forwarding headers that leave it in doubt who the
+	// client is and how it has come.
+	errForwarding = errors.New("the proxy's X-Forwarded-For or X-Forwarded-Proto cannot be understood")
+	errTrustTaken = errors.New("the connection began with a PROXY header, and its peer is none of trusted_proxies any more")
+)
 
 // client says who has sent a request. While that is in doubt, nobody can log in.
 func (s *Server) client(r *http.Request) component.Client {
@@ -25,6 +28,9 @@ func (s *Server) client(r *http.Request) component.Client {
 	}
 	c, err := clientOf(peer, addressOf(conn.listener), overTLS, r.Header, trusted)
 	c.Loopback = c.Loopback && !header.NamesAnother(proxy)
+	if header != nil && !s.isTrusted(proxy) {
+		peer, err = proxy, errTrustTaken
+	}
 	if err != nil {
 		if omitted, ok := s.storms.Allow("forwarding"); ok {
 			s.log.Info("a proxy leaves it in doubt who its client is: no login is offered",

@@ -42,8 +42,10 @@ func newSettings(c Config) (*settings, error) {
 // Reload takes Domains, TrustedProxies, AllowedOrigins, Hosts, Limits and TLS of
 // c in place of those that the server has; all else stays as it is. They hold
 // for requests, connections and BOSH sessions that begin from now on; for HTTP/2
-// WriteTimeout stays what it was, and a connection stays a proxy's or none. No
-// session is ended. The errors are those of [New]; then nothing has changed.
+// WriteTimeout stays what it was. An open connection of a proxy that is trusted no
+// more offers no login. No session is ended here, but a BOSH session, each of whose
+// requests is judged anew, may find no way in any more. The errors are those of
+// [New]; then nothing has changed.
 func (s *Server) Reload(c Config) error {
 	settings, err := newSettings(c)
 	if err != nil {
