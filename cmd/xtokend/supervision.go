@@ -37,8 +37,9 @@ type sight struct {
 	stuck  error
 }
 
-// look takes every lock that a login needs, but those of a domain's own server or
-// host: what never comes back from it serves nobody.
+// look takes the locks of the front's registry, the metrics, the component links and
+// the listeners. It asks no store, server or host: whatever one of them does, the
+// others' clients are served.
 func (s *supervision) look() sight { return sight{s.status(), s.listening.stuck()} }
 
 // status is a line for administrators.
