@@ -179,7 +179,7 @@ func (s *Server) Renew(c Config) (*Server, error) {
 		renewed.change = s.change
 	case !hmac.Equal(s.secret, renewed.secret) && (renewed.change == nil || !hmac.Equal(s.secret, renewed.change.previous)):
 		renewed.log.Warn("the account secret was replaced, and the one before is not its previous one: "+
-			"whoever has an account with the old password cannot log in",
+			"whoever has an account with the old password is refused, or with takeover loses the sessions that are open",
 			"hint", "give the secret before as account_secret_previous_file, and send SIGHUP")
 	}
 	return renewed, nil
