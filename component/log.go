@@ -105,7 +105,7 @@ func endReason(err error, se *streamError) (reason string, cause error) {
 	if se != nil {
 		return se.condition, se.cause
 	}
-	for _, known := range []error{errPanicked, errClosedByClient, errClosedByUpstream, errNoTLS, errDropped, errHandshake, errTorn, errProxyHeader, errOverLimit} {
+	for _, known := range []error{errPanicked, errClosedByClient, errClosedByUpstream, errNoTLS, errDropped, errHandshake, errTorn, errProxyHeader, errTrustTaken, errOverLimit} {
 		if err == known {
 			return known.Error(), nil
 		}

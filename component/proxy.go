@@ -37,6 +37,9 @@ func (s *session) identify() error {
 		return err
 	}
 	proxy := t.address
+	if header != nil && !s.front.settings.Load().trusts(proxy) { // a reload has come between
+		return errTrustTaken
+	}
 	t.address = header.Client(proxy)
 	t.loopback = t.loopback && !header.NamesAnother(proxy)
 	if header != nil && header.TLS && t.directTLS == nil {

@@ -2,6 +2,7 @@ package component_test
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -141,4 +142,22 @@ func TestRevokeInADomainThatIsNoMore(t *testing.T) {
 		t.Errorf("%d sessions were ended, %v", ended, err)
 	}
 	client.expect(endedByAdministrator)
+}
+
+// A proxy that is trusted no more names nobody, also on a connection from before.
+func TestReloadTakesTheTrustFromProxies(t *testing.T) {
+	sc := &scene{}
+	sc.config.TrustedProxies = loopback
+	sc.start(t)
+	before := sc.dial(t, "tcp")
+	for sc.front.Stats().Unauthenticated == 0 { // until it is accepted
+		runtime.Gosched()
+	}
+	sc.reload(t, func(c *component.Config) { c.TrustedProxies = nil })
+	before.send(v2OverTLS + header)
+	before.expectEOF()
+	sc.log.await(t, `reason="PROXY header of a proxy that is trusted no more"`)
+	direct := sc.dial(t, "tcp")
+	direct.send(header)
+	direct.expect(onLoopback)
 }

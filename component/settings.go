@@ -62,9 +62,15 @@ func newSettings(c Config) (*settings, error) {
 	return s, nil
 }
 
+func (s *settings) trusts(proxy netip.Addr) bool {
+	proxy = proxy.WithZone("") // which no prefix has
+	return slices.ContainsFunc(s.trusted, func(p netip.Prefix) bool { return p.Contains(proxy) })
+}
+
 // Reload takes Domains, TrustedProxies, TLS and Limits of c in place of those that
 // the front has; all else stays as it is. They hold for every connection and every
-// stream that begins from now on, and for every attempt to log in. Sessions that
+// stream that begins from now on, and for every attempt to log in; a proxy that is
+// trusted no more names no client, whenever it has connected. Sessions that
 // have logged in go on with what they had then, also of a domain that is no more;
 // its name is host-unknown for others (RFC 6120 §4.9.3.6). No session is ended.
 // Failed attempts stay counted, those of addresses as long as IPv6Prefix stays.

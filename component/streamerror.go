@@ -46,6 +46,7 @@ var (
 	errDropped          = errors.New("connection to the client lost")
 	errHandshake        = errors.New("TLS handshake failed")
 	errProxyHeader      = errors.New("broken PROXY header")
+	errTrustTaken       = errors.New("PROXY header of a proxy that is trusted no more")
 	errOverLimit        = errors.New("too many connections")
 	errTorn             = errors.New("connection lost within an element")
 )
@@ -58,7 +59,7 @@ func isClosed(err error) bool {
 // isFinal says whether nothing may be sent any more, whatever else happens.
 func isFinal(err error) bool {
 	return isClosed(err) || errors.Is(err, errHandshake) || errors.Is(err, errTorn) ||
-		errors.Is(err, errProxyHeader) || errors.Is(err, errOverLimit)
+		errors.Is(err, errProxyHeader) || errors.Is(err, errTrustTaken) || errors.Is(err, errOverLimit)
 }
 
 // asStreamError gives the condition for whatever ended a session, nil if there
