@@ -16,6 +16,9 @@ import (
 // startTimeout bounds the way from starting the process to its first answer.
 const startTimeout = 30 * time.Second
 
+// stopTimeout is how long a server may take to end in good order.
+const stopTimeout = 20 * time.Second
+
 // process is one life of the server.
 type process struct {
 	cmd    *exec.Cmd
@@ -123,7 +126,8 @@ func (s *Server) process() *process {
 }
 
 // Stop ends the server as a service manager would, and waits until it is gone.
-// Clients get a stream error. When ctx ends first the server is killed.
+// Clients get a stream error. A server that does not end is killed in the end, and
+// when ctx ends.
 func (s *Server) Stop(ctx context.Context) error {
 	p := s.process()
 	if err := p.signal(syscall.SIGTERM); err != nil {
@@ -133,15 +137,20 @@ func (s *Server) Stop(ctx context.Context) error {
 	// before it waits for events is looked at after the next event; one that
 	// comes while it forgets a session makes its shutdown fail. So there are
 	// events, and the signal is repeated: not before its shutdown may be over, as
-	// it would begin that anew. Other servers do not mind.
+	// it would begin that anew. Other servers do not mind. Now and then a failed
+	// shutdown leaves Prosody deaf to the signal.
 	event := time.NewTicker(250 * time.Millisecond)
 	defer event.Stop()
 	again := time.NewTicker(6 * time.Second)
 	defer again.Stop()
+	patience := time.NewTimer(stopTimeout)
+	defer patience.Stop()
 	for {
 		select {
 		case <-p.exited:
 			return nil
+		case <-patience.C:
+			return s.Kill()
 		case <-again.C:
 			if err := p.signal(syscall.SIGTERM); err != nil {
 				return err
