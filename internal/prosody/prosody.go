@@ -15,7 +15,7 @@ import (
 )
 
 // Start writes a configuration to o.Dir, starts Prosody and returns when it
-// answers clients, within 30 seconds. ctx bounds the start only; the caller
+// answers clients, within 90 seconds. ctx bounds the start only; the caller
 // ends the server with its methods Stop or Kill. On Linux it also ends with the
 // process that started it.
 func Start(ctx context.Context, o Options) (*stockserver.Server, error) {

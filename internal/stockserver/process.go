@@ -14,9 +14,10 @@ import (
 )
 
 // startTimeout bounds the way from starting the process to its first answer.
-const startTimeout = 30 * time.Second
+const startTimeout = 90 * time.Second
 
-// stopTimeout is how long a server may take to end in good order.
+// stopTimeout is how long a server may take to end in good order. Prosody gives
+// clients 6 s to close their streams.
 const stopTimeout = 20 * time.Second
 
 // process is one life of the server.
@@ -26,7 +27,7 @@ type process struct {
 	output bytes.Buffer  // read only after exited is closed
 }
 
-// Start runs the program and returns when it answers clients, within 30 seconds.
+// Start runs the program and returns when it answers clients, within 90 seconds.
 // It must not be called while the server runs. ctx bounds the start only; the
 // caller ends the server with [Server.Stop] or [Server.Kill]. On Linux it also ends
 // with the process that started it.

@@ -4,25 +4,18 @@ package stockservertest
 import (
 	"context"
 	"testing"
-	"time"
 
 	"xtokend/internal/stockserver"
 )
 
-// stopTimeout bounds the end of a server; it is killed after that. Prosody
-// gives clients 6 s to close their streams.
-const stopTimeout = 20 * time.Second
-
 // EndWith has s end with the test, and its log shown when the test has failed.
 func EndWith(t testing.TB, s *stockserver.Server) {
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
 		// A frozen process would not see the signal.
 		if err := s.Thaw(); err != nil {
 			t.Error(err)
 		}
-		if err := s.Stop(ctx); err != nil {
+		if err := s.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
 		if t.Failed() {
