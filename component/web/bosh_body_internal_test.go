@@ -156,6 +156,7 @@ func FuzzBOSHBody(f *testing.F) {
 	for _, text := range []string{
 		`<body rid='1' xmlns='http://jabber.org/protocol/httpbind'/>`, bodyStart + "<a><x:b y='1' x:y='2'/></a> <b/></body>",
 		bodyStart + "<a xmlns='urn:y'>&lt;<![CDATA[<]]></a></body >", `<b:body rid='7' xmlns:b='http://jabber.org/protocol/httpbind'><b:a/></b:body>`,
+		`<b:body rid='1' xmlns:b='http://jabber.org/protocol/httpbind'><A/><a xmlns=''/></b:body>`,
 		`<?xml version='1.0'?><body rid='1' to='example.org' xmlns='http://jabber.org/protocol/httpbind' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'/>`,
 	} {
 		f.Add(text)
@@ -191,6 +192,7 @@ func FuzzBOSHBody(f *testing.F) {
 // stanzas are one (XEP-0206 §2).
 func xmlTokens(document string) (out []string) {
 	d := xml.NewDecoder(strings.NewReader(document))
+	d.DefaultSpace = nsClient // whoever declares none means that of stanzas
 	depth := 0
 	for {
 		token, err := d.Token()
