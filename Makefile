@@ -83,7 +83,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 e2e: ## real clients and browsers through xtokend to a real Prosody and ejabberd
 	@echo '== end-to-end tests'
-	@$(GO) test -race -count=1 -timeout 30m ./e2e
+	@$(GO) test -race -count=1 -timeout 60m ./e2e
 
 clean: ## remove what was built
 	rm -rf bin testdata/*/node_modules contrib/*/node_modules
