@@ -118,7 +118,7 @@ func (g *listening) handBack(ctx context.Context) {
 			continue
 		}
 		select {
-		case <-l.turn.ended:
+		case <-l.loop.ended:
 		case <-ctx.Done():
 			return
 		}
@@ -180,7 +180,7 @@ func (g *listening) stuck() error {
 	g.mu.Unlock()
 	var err error
 	for _, l := range listeners {
-		if l.turn.stuck() {
+		if l.loop.stuck() {
 			err = fmt.Errorf("nobody accepts at %s", l.settings)
 		}
 	}

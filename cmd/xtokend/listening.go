@@ -21,7 +21,7 @@ type listener struct {
 	settings config.Listener
 	socket   *systemd.Socket // that it is on, if the service manager has opened it
 	retired  atomic.Bool     // closed on purpose
-	turn     turn            // of who accepts
+	loop     acceptLoop
 }
 
 // listening is the listeners and those who accept at them. Its methods are for
@@ -53,9 +53,9 @@ func (g *listening) serve() {
 
 func (g *listening) accept(l *listener) {
 	serve := g.parts.acceptor(l.settings)
-	l.turn.begin()
+	l.loop.begin()
 	g.accepting.Go(func() {
-		defer l.turn.end()
+		defer l.loop.end()
 		err := serve(l)
 		if l.retired.Load() || errors.Is(err, component.ErrClosed) || errors.Is(err, web.ErrClosed) {
 			return
