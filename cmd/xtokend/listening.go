@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -222,15 +223,19 @@ func listen(wanted []config.Listener, s sockets) ([]*listener, error) {
 }
 
 func openListener(w config.Listener) (*listener, error) {
-	network := "tcp"
-	if w.Address.Addr().Is4() {
-		network = "tcp4" // "tcp" would take 0.0.0.0 for both families
-	}
-	l, err := net.Listen(network, w.Address.String())
+	l, err := listenAt(w.Address)
 	if err != nil {
 		return nil, listenError(w, err)
 	}
 	return &listener{Listener: l, settings: w}, nil
+}
+
+func listenAt(a netip.AddrPort) (net.Listener, error) {
+	network := "tcp"
+	if a.Addr().Is4() {
+		network = "tcp4" // "tcp" would take 0.0.0.0 for both families
+	}
+	return net.Listen(network, a.String())
 }
 
 func closeAll[L net.Listener](listeners []L) {

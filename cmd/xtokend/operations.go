@@ -42,7 +42,7 @@ func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog
 	o.admin = admin.NewServer(o, log)
 	var failed error
 	if cfg.Metrics.IsValid() {
-		l, err := net.Listen("tcp", cfg.Metrics.String())
+		l, err := listenAt(cfg.Metrics)
 		if err != nil {
 			return nil, metricsError(cfg.Metrics, err)
 		}
