@@ -42,13 +42,7 @@ var beforeSuccess = []*regexp.Regexp{atOnce, behindHeader, behindFeatures, behin
 // again, as often as it likes, and gets in as soon as the server does right.
 func TestAFaultyServerCostsNothingButTheToken(t *testing.T) {
 	onEachServer(t, func(t *testing.T, behind upstream) {
-		var faulty *faultyServer
-		s := newSiteOn(t, behind, func(s *site) {
-			faulty = newFaultyServer(t, s.Server.C2S)
-			s.ServerAddress = faulty.address
-			s.Takeover = true
-		})
-		s.mustLogIn("alice", s.issuer.token("alice"))
+		s, faulty := newFaultySite(t, behind, func(s *site) { s.Takeover = true })
 		descriptors := s.descriptors()
 		offset := s.front.log.Len()
 
@@ -141,12 +135,7 @@ func (s *site) logInAtServer(user, password string) error {
 // Behind <success/> only a stream error can tell the client.
 func TestAFaultyServerEndsAStreamThatItHasAccepted(t *testing.T) {
 	onEachServer(t, func(t *testing.T, behind upstream) {
-		var faulty *faultyServer
-		s := newSiteOn(t, behind, func(s *site) {
-			faulty = newFaultyServer(t, s.Server.C2S)
-			s.ServerAddress = faulty.address
-		})
-		s.mustLogIn("alice", s.issuer.token("alice"))
+		s, faulty := newFaultySite(t, behind, func(*site) {})
 		descriptors := s.descriptors()
 
 		var running sync.WaitGroup
@@ -219,12 +208,7 @@ func TestALoginSucceedsThoughTheServersBytesComeOneByOne(t *testing.T) {
 // The process is stopped, and goes on later as if nothing had been.
 func TestAFrozenServerIsWaitedForNoLongerThanNeeded(t *testing.T) {
 	onEachServer(t, func(t *testing.T, behind upstream) {
-		var faulty *faultyServer
-		s := newSiteOn(t, behind, func(s *site) {
-			faulty = newFaultyServer(t, s.Server.C2S)
-			s.ServerAddress = faulty.address
-		})
-		s.mustLogIn("alice", s.issuer.token("alice"))
+		s, faulty := newFaultySite(t, behind, func(*site) {})
 		bob := s.mustBind("bob", s.service("xmpps"))
 
 		faulty.order("alice", fault{behindChallenge, func(conn net.Conn) {

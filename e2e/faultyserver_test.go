@@ -42,6 +42,18 @@ type faultyServer struct {
 	conns   []net.Conn
 }
 
+// newFaultySite starts xtokend before a faulty server, where alice has logged in once.
+func newFaultySite(t *testing.T, behind upstream, configure func(*site)) (s *site, faulty *faultyServer) {
+	t.Helper()
+	s = newSiteOn(t, behind, func(s *site) {
+		faulty = newFaultyServer(t, s.Server.C2S)
+		s.ServerAddress = faulty.address
+		configure(s)
+	})
+	s.mustLogIn("alice", s.issuer.token("alice"))
+	return s, faulty
+}
+
 func newFaultyServer(t testing.TB, target string) *faultyServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -56,6 +56,17 @@ func changeAccounts(t *testing.T, p *stockserver.Server, l *running) {
 	}
 }
 
+// addsNothing fails the test unless p refuses to make an account, and the error says
+// what to do about it.
+func addsNothing(t *testing.T, p *stockserver.Server, remedy string) {
+	t.Helper()
+	l := linkTo(t, p)
+	says(t, l.Add(t.Context(), alice, "one"), remedy)
+	if stockservertest.HasAccount(t, p, "alice") {
+		t.Error("the account was made")
+	}
+}
+
 func TestProsodyRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -66,12 +77,7 @@ func TestProsodyRefuses(t *testing.T) {
 		{"no commands", prosody.Options{HostLines: `modules_disabled = { "admin_adhoc" }`}, "enable admin_adhoc"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := prosodytest.Start(t, tt.options)
-			l := linkTo(t, p)
-			says(t, l.Add(t.Context(), alice, "one"), tt.want)
-			if stockservertest.HasAccount(t, p, "alice") {
-				t.Error("the account was made")
-			}
+			addsNothing(t, prosodytest.Start(t, tt.options), tt.want)
 		})
 	}
 }

@@ -88,24 +88,24 @@ func TestFirstLoginMakesAccount(t *testing.T) {
 }
 
 func TestFirstLoginsAtOnce(t *testing.T) {
-	for _, takeover := range []bool{false, true} {
-		p := prosodytest.Start(t, prosody.Options{})
-		l, _ := startLink(t, p)
-		accounts := &counted{Accounts: l}
-		s := newServer(t, p, func(c *server.Config) { c.Accounts, c.Takeover = accounts, takeover })
-		for _, user := range []string{"alice", "bob", "carol"} {
-			var wg sync.WaitGroup
-			for range 4 {
-				wg.Go(func() { opens(t, s, jid.MustParse(user+"@example.org")) })
+	onEachServer(t, func(t *testing.T, p *stockserver.Server, l *link.Link) {
+		for takeover, users := range map[bool][]string{false: {"alice", "bob", "carol"}, true: {"dave", "erin", "frank"}} {
+			accounts := &counted{Accounts: l}
+			s := newServer(t, p, func(c *server.Config) { c.Accounts, c.Takeover = accounts, takeover })
+			for _, user := range users {
+				var wg sync.WaitGroup
+				for range 4 {
+					wg.Go(func() { opens(t, s, jid.MustParse(user+"@example.org")) })
+				}
+				wg.Wait()
 			}
-			wg.Wait()
+			accounts.mu.Lock()
+			if accounts.set != 0 {
+				t.Errorf("takeover %t: %d passwords were set", takeover, accounts.set)
+			}
+			accounts.mu.Unlock()
 		}
-		accounts.mu.Lock()
-		if accounts.set != 0 {
-			t.Errorf("takeover %t: %d passwords were set", takeover, accounts.set)
-		}
-		accounts.mu.Unlock()
-	}
+	})
 }
 
 func TestTakeover(t *testing.T) {

@@ -18,8 +18,6 @@ import (
 
 	"xtokend/component/link"
 	"xtokend/component/server"
-	"xtokend/internal/ejabberd"
-	"xtokend/internal/ejabberdtest"
 	"xtokend/internal/peertest"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
@@ -37,23 +35,6 @@ type watched struct {
 
 func (w *watched) Resources(ctx context.Context, user jid.JID) (int, error) {
 	return w.link.Resources(ctx, user)
-}
-
-// onEachServer runs a test with a link to each stock server.
-func onEachServer(t *testing.T, test func(t *testing.T, p *stockserver.Server, l *link.Link)) {
-	for _, stock := range []struct {
-		name  string
-		start func(t *testing.T) *stockserver.Server
-	}{
-		{"Prosody", func(t *testing.T) *stockserver.Server { return prosodytest.Start(t, prosody.Options{}) }},
-		{"ejabberd", func(t *testing.T) *stockserver.Server { return ejabberdtest.Start(t, ejabberd.Options{}) }},
-	} {
-		t.Run(stock.name, func(t *testing.T) {
-			p := stock.start(t)
-			l, _ := startLink(t, p)
-			test(t, p, l)
-		})
-	}
 }
 
 // amidChange are the settings while the secret is being changed.

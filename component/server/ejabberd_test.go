@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"testing"
 
 	"mellium.im/xmpp/jid"
@@ -41,25 +40,6 @@ func TestLoginsToEjabberd(t *testing.T) {
 			opens(t, s, user)
 			accounts.was(t, i+1, 0)
 		})
-	}
-}
-
-func TestFirstLoginsAtOnceToEjabberd(t *testing.T) {
-	p := ejabberdtest.Start(t, ejabberd.Options{})
-	l, _ := startLink(t, p)
-	accounts := &counted{Accounts: l}
-	s := newServer(t, p, func(c *server.Config) { c.Accounts, c.Takeover = accounts, true })
-	for _, user := range []string{"alice", "bob", "carol"} {
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() { opens(t, s, jid.MustParse(user+"@example.org")) })
-		}
-		wg.Wait()
-	}
-	accounts.mu.Lock()
-	defer accounts.mu.Unlock()
-	if accounts.set != 0 {
-		t.Errorf("%d passwords were set", accounts.set)
 	}
 }
 

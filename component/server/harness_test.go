@@ -13,8 +13,13 @@ import (
 	"go.uber.org/goleak"
 	"mellium.im/xmpp/jid"
 
+	"xtokend/component/link"
 	"xtokend/component/server"
 	"xtokend/component/upstream"
+	"xtokend/internal/ejabberd"
+	"xtokend/internal/ejabberdtest"
+	"xtokend/internal/prosody"
+	"xtokend/internal/prosodytest"
 	"xtokend/internal/stockserver"
 	"xtokend/sasl"
 )
@@ -122,6 +127,23 @@ func fails(t *testing.T, ctx context.Context, s *server.Server, user jid.JID, wa
 		t.Errorf("error %q does not say %q", err, want)
 	}
 	return err
+}
+
+// onEachServer runs a test with a link to each stock server.
+func onEachServer(t *testing.T, test func(t *testing.T, p *stockserver.Server, l *link.Link)) {
+	for _, stock := range []struct {
+		name  string
+		start func(t *testing.T) *stockserver.Server
+	}{
+		{"Prosody", func(t *testing.T) *stockserver.Server { return prosodytest.Start(t, prosody.Options{}) }},
+		{"ejabberd", func(t *testing.T) *stockserver.Server { return ejabberdtest.Start(t, ejabberd.Options{}) }},
+	} {
+		t.Run(stock.name, func(t *testing.T) {
+			p := stock.start(t)
+			l, _ := startLink(t, p)
+			test(t, p, l)
+		})
+	}
 }
 
 // clock is a time that tests move.
