@@ -85,13 +85,22 @@ func TestDialogues(t *testing.T) {
 				}
 				for _, scheme := range d.services {
 					t.Run(d.file+"/"+d.name+"/"+scheme, func(t *testing.T) {
-						t.Parallel()
+						if behind != stockEjabberd || !d.makesNodes() {
+							t.Parallel()
+						}
 						d.play(t, s, scheme)
 					})
 				}
 			}
 		})
 	}
+}
+
+// makesNodes says whether the dialogue makes nodes of pubsub, by publishing. ejabberd
+// 23.01 numbers them outside of a transaction: of two that are made at once one may be
+// item-not-found, whoever they belong to.
+func (d dialogue) makesNodes() bool {
+	return slices.ContainsFunc(d.lines, func(line dialogueLine) bool { return strings.Contains(line.text, "<publish ") })
 }
 
 func readDialogues(t *testing.T) []dialogue {
