@@ -46,6 +46,7 @@ func loadThroughOutage(t *testing.T, behind upstream, end func(*site) error) {
 	}
 
 	counted.await(s.ctx, t, &counted.completed, 5*users)
+	offset := s.front.log.Len()
 	if err := end(s); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +62,8 @@ func loadThroughOutage(t *testing.T, behind upstream, end func(*site) error) {
 
 	stop()
 	running.Wait()
+	// A killed ejabberd may have forgotten accounts that were just made.
+	s.awaitLog(linkUp, offset)
 	for i := range users {
 		s.mustLogIn(loadUser(i), s.issuer.token(loadUser(i)))
 	}
