@@ -74,7 +74,7 @@ check: ## gofmt, go vet, staticcheck, go mod tidy
 
 unit: ## unit tests and command-line scripts, with the race detector
 	@echo '== unit tests and command-line scripts'
-	@$(GO) test -race $(UNIT_PACKAGES)
+	@GO='$(GO)' scripts/test.sh -race $(UNIT_PACKAGES)
 	@echo '== allocations, which the race detector changes'
 	@$(GO) test -run Alloc ./auth/...
 
@@ -83,7 +83,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 e2e: ## real clients and browsers through xtokend to a real Prosody and ejabberd
 	@echo '== end-to-end tests'
-	@$(GO) test -race -count=1 -timeout 60m ./e2e
+	@GO='$(GO)' scripts/test.sh -race -count=1 -timeout 60m ./e2e
 
 clean: ## remove what was built
 	rm -rf bin testdata/*/node_modules contrib/*/node_modules
