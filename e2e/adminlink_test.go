@@ -19,15 +19,13 @@ import (
 // An administrator asks, ends a user's sessions and revokes a user in slixmpp;
 // everybody else may not.
 func TestAdminsUseTheCommandsOfTheComponentLink(t *testing.T) {
-	for _, behind := range stockServers {
-		t.Run(string(behind), func(t *testing.T) {
-			s := newSiteOn(t, behind, func(s *site) { s.Admins = []string{"ops@" + domain} })
-			s.administer(t, "admin", []string{s.Server.ComponentName}, []string{s.DirectTLS}, map[string]int{"ops": 1, "alice": 3})
-			for _, told := range []string{"revoked by an admin", "sessions ended by an admin", "admin=ops@" + domain} {
-				s.awaitLog(told, 0)
-			}
-		})
-	}
+	onEachServer(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, func(s *site) { s.Admins = []string{"ops@" + domain} })
+		s.administer(t, "admin", []string{s.Server.ComponentName}, []string{s.DirectTLS}, map[string]int{"ops": 1, "alice": 3})
+		for _, told := range []string{"revoked by an admin", "sessions ended by an admin", "admin=ops@" + domain} {
+			s.awaitLog(told, 0)
+		}
+	})
 }
 
 // Two nodes are two components of one server. What an administrator asks of one

@@ -3,14 +3,23 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
 func TestConverse(t *testing.T) {
+	var mu sync.Mutex
 	complaints := map[upstream]*complaints{}
+	t.Cleanup(func() {
+		if complaints[stockProsody] != nil && complaints[builtInHost] != nil {
+			complaints[builtInHost].wantNoMoreThan(t, complaints[stockProsody])
+		}
+	})
 	onEachUpstream(t, func(t *testing.T, behind upstream) {
 		w := newWebSite(t, behind)
+		mu.Lock()
 		complaints[behind] = &w.complaints
+		mu.Unlock()
 		for _, to := range []service{w.service("ws"), w.service("http")} {
 			t.Run(to.name, func(t *testing.T) {
 				for _, scenario := range []struct {
@@ -40,9 +49,6 @@ func TestConverse(t *testing.T) {
 			})
 		}
 	})
-	if complaints[stockProsody] != nil && complaints[builtInHost] != nil {
-		complaints[builtInHost].wantNoMoreThan(t, complaints[stockProsody])
-	}
 }
 
 // transport is how xtokend's log names the service's.

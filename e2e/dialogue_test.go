@@ -72,28 +72,32 @@ const (
 )
 
 func TestDialogues(t *testing.T) {
-	for _, behind := range upstreams {
-		t.Run(string(behind), func(t *testing.T) {
-			s := newSiteOn(t, behind, func(s *site) {
-				ctx, cancel := context.WithTimeout(context.Background(), dialoguesTimeout)
-				t.Cleanup(cancel)
-				s.ctx = ctx
-			})
-			for _, d := range readDialogues(t) {
-				if slices.Contains(d.except, behind) {
-					continue
-				}
-				for _, scheme := range d.services {
-					t.Run(d.file+"/"+d.name+"/"+scheme, func(t *testing.T) {
-						if behind != stockEjabberd || !d.makesNodes() {
-							t.Parallel()
-						}
-						d.play(t, s, scheme)
-					})
-				}
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		s := newDialoguesSite(t, behind)
+		for _, d := range readDialogues(t) {
+			if slices.Contains(d.except, behind) {
+				continue
 			}
-		})
-	}
+			for _, scheme := range d.services {
+				t.Run(d.file+"/"+d.name+"/"+scheme, func(t *testing.T) {
+					if behind != stockEjabberd || !d.makesNodes() {
+						t.Parallel()
+					}
+					d.play(t, s, scheme)
+				})
+			}
+		}
+	})
+}
+
+// newDialoguesSite starts a site for many dialogues at a time.
+func newDialoguesSite(t *testing.T, behind upstream) *site {
+	t.Helper()
+	return newSiteOn(t, behind, func(s *site) {
+		ctx, cancel := context.WithTimeout(context.Background(), dialoguesTimeout)
+		t.Cleanup(cancel)
+		s.ctx = ctx
+	})
 }
 
 // makesNodes says whether the dialogue makes nodes of pubsub, by publishing. ejabberd

@@ -21,31 +21,29 @@ func TestFrontDialogues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, behind := range upstreams {
-		t.Run(string(behind), func(t *testing.T) {
-			s := newSiteOn(t, behind, nil)
-			forger := *s.Installation
-			forger.TokenSecret = strings.Repeat("A", len(forger.TokenSecret))
-			stage := frontStage{site: s, forger: newIssuer(t, &forger, "")}
-			s.forbid(stage.forger.secrets)
-			for _, d := range dialogues {
-				if d.With != nil || d.EndsScene() {
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		s := newDialoguesSite(t, behind)
+		forger := *s.Installation
+		forger.TokenSecret = strings.Repeat("A", len(forger.TokenSecret))
+		stage := frontStage{site: s, forger: newIssuer(t, &forger, "")}
+		s.forbid(stage.forger.secrets)
+		for _, d := range dialogues {
+			if d.With != nil || d.EndsScene() {
+				continue
+			}
+			for _, transport := range d.Over {
+				if !slices.Contains([]string{"starttls", "tls"}, transport) {
 					continue
 				}
-				for _, transport := range d.Over {
-					if !slices.Contains([]string{"starttls", "tls"}, transport) {
-						continue
-					}
-					t.Run(d.File+"/"+d.Name+"/"+transport, func(t *testing.T) {
-						t.Parallel()
-						stage := stage
-						stage.t = t
-						d.Play(t, stage, transport)
-					})
-				}
+				t.Run(d.File+"/"+d.Name+"/"+transport, func(t *testing.T) {
+					t.Parallel()
+					stage := stage
+					stage.t = t
+					d.Play(t, stage, transport)
+				})
 			}
-		})
-	}
+		}
+	})
 }
 
 // frontStage is a site as transcripts want it.

@@ -66,43 +66,41 @@ var subscriptionChanges = map[string]map[standing]standing{
 }
 
 func TestSubscriptionsChangeAsTheTablesSay(t *testing.T) {
-	for _, behind := range upstreams {
-		t.Run(string(behind), func(t *testing.T) {
-			s := newSiteOn(t, behind, nil)
-			number := 0
-			for sent, changes := range subscriptionChanges {
-				for before := range subscriptionSteps {
-					after, changed := changes[before]
-					if !changed {
-						after = before
-					}
-					if sent == "remove" && (before.in || before == subNone) {
-						continue // there is no item, or what becomes of the request is left open
-					}
-					if behind == stockEjabberd && (sent == "remove" && before.out || sent == "subscribed" && before == subTo) {
-						continue // it leaves the request with the contact; it subscribes a contact who has not asked
-					}
-					number++
-					// The number gives the dialogue users of its own.
-					d := dialogue{file: "states", lines: []dialogueLine{{number: number}}}
-					t.Run(fmt.Sprintf("%s, %s", before, sent), func(t *testing.T) {
-						t.Parallel()
-						p := newPlayer(t, s, d, "xmpp")
-						users := map[string]*speaker{"alice": p.appear(p.logIn("alice/desk")), "bob": p.appear(p.logIn("bob/desk"))}
-						for _, step := range append(slices.Clone(subscriptionSteps[before]), "alice "+sent) {
-							p.changeStanding(users, step)
-						}
-						if got := p.standing("alice", users["bob"].account); got != after {
-							t.Errorf("alice stands to bob: %v, not %v", got, after)
-						}
-						if got := p.standing("bob", users["alice"].account); got != after.contacts() {
-							t.Errorf("bob stands to alice: %v, not %v", got, after.contacts())
-						}
-					})
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		s := newDialoguesSite(t, behind)
+		number := 0
+		for sent, changes := range subscriptionChanges {
+			for before := range subscriptionSteps {
+				after, changed := changes[before]
+				if !changed {
+					after = before
 				}
+				if sent == "remove" && (before.in || before == subNone) {
+					continue // there is no item, or what becomes of the request is left open
+				}
+				if behind == stockEjabberd && (sent == "remove" && before.out || sent == "subscribed" && before == subTo) {
+					continue // it leaves the request with the contact; it subscribes a contact who has not asked
+				}
+				number++
+				// The number gives the dialogue users of its own.
+				d := dialogue{file: "states", lines: []dialogueLine{{number: number}}}
+				t.Run(fmt.Sprintf("%s, %s", before, sent), func(t *testing.T) {
+					t.Parallel()
+					p := newPlayer(t, s, d, "xmpp")
+					users := map[string]*speaker{"alice": p.appear(p.logIn("alice/desk")), "bob": p.appear(p.logIn("bob/desk"))}
+					for _, step := range append(slices.Clone(subscriptionSteps[before]), "alice "+sent) {
+						p.changeStanding(users, step)
+					}
+					if got := p.standing("alice", users["bob"].account); got != after {
+						t.Errorf("alice stands to bob: %v, not %v", got, after)
+					}
+					if got := p.standing("bob", users["alice"].account); got != after.contacts() {
+						t.Errorf("bob stands to alice: %v, not %v", got, after.contacts())
+					}
+				})
 			}
-		})
-	}
+		}
+	})
 }
 
 // changeStanding has one of the two send what a step names.

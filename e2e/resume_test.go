@@ -46,7 +46,10 @@ func TestASessionIsResumed(t *testing.T) {
 				continue // its sessions end with it: see TestClientsComeBackToAHostThatIsStartedAgain
 			}
 			for _, scheme := range []string{"xmpp", "xmpps", "ws"} {
-				t.Run(lost.name+", "+scheme, func(t *testing.T) { lost.resume(newSiteOn(t, behind, nil), scheme) })
+				t.Run(lost.name+", "+scheme, func(t *testing.T) {
+					t.Parallel()
+					lost.resume(newSiteOn(t, behind, nil), scheme)
+				})
 			}
 		}
 	})

@@ -11,14 +11,12 @@ import (
 
 // slixmpp knows no X-TOKEN: it logs in by PLAIN, with the token as password.
 func TestTwoUsersOfSlixmppChat(t *testing.T) {
-	for _, behind := range upstreams {
-		t.Run(string(behind), func(t *testing.T) {
-			s := newSiteOn(t, behind, nil)
-			for _, to := range s.tcpServices() {
-				t.Run(to.name, func(t *testing.T) { s.slixmpp(t, to) })
-			}
-		})
-	}
+	onEachUpstream(t, func(t *testing.T, behind upstream) {
+		s := newSiteOn(t, behind, nil)
+		for _, to := range s.tcpServices() {
+			t.Run(to.name, func(t *testing.T) { s.slixmpp(t, to) })
+		}
+	})
 }
 
 // slixmpp plays testdata/slixmpp_chat.py. Debian's slixmpp is a module of Debian's

@@ -18,6 +18,9 @@ func onEachServer(t *testing.T, test func(t *testing.T, behind upstream)) {
 func onEach(t *testing.T, several []upstream, test func(t *testing.T, behind upstream)) {
 	t.Helper()
 	for _, behind := range several {
-		t.Run(string(behind), func(t *testing.T) { test(t, behind) })
+		t.Run(string(behind), func(t *testing.T) {
+			t.Parallel() // most of the time is spent waiting
+			test(t, behind)
+		})
 	}
 }
