@@ -12,6 +12,13 @@ const STREAM_MANAGEMENT = "urn:xmpp:sm:3";
 // since version 22.
 globalThis.WebSocket = WebSocket;
 
+// @xmpp/client 0.14 waits for "online" by a promise that is nobody's until its own
+// header is known to be written. On a busy machine a refusal may come before that.
+const told = new WeakSet();
+process.on("unhandledRejection", (error) => {
+  if (!told.has(error)) throw error;
+});
+
 let client;
 
 async function connect({ service, domain, username, mechanism, resource, reconnectDelay }) {
@@ -36,14 +43,16 @@ async function connect({ service, domain, username, mechanism, resource, reconne
   });
   client.streamManagement.on("resumed", () => emit("resumed"));
   client.on("error", (error) => {
+    told.add(error);
     emit("error", { error: describe(error) });
     // @xmpp/client leaves a refused stream open for ever; only a closed one is
     // tried again.
     if (started && error.name === "SASLError") client.disconnect();
   });
 
+  const failed = new Promise((_, reject) => client.once("error", reject));
   try {
-    const address = await client.start();
+    const address = await Promise.race([client.start(), failed]);
     started = true;
     return { jid: address.toString() };
   } catch (error) {
