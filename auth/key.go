@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -87,6 +88,16 @@ func (k Key) SeedBits() int {
 		return 0
 	}
 	return k.seedBits
+}
+
+// Equal reports whether k and other have the same seed, secret and end. How long it takes says nothing of them but
+// their lengths. Two zero Keys are equal.
+func (k Key) Equal(other Key) bool {
+	if k.hidden == nil || other.hidden == nil {
+		return k.hidden == other.hidden
+	}
+	return subtle.ConstantTimeCompare([]byte(k.seed), []byte(other.seed))&
+		subtle.ConstantTimeCompare([]byte(k.secret), []byte(other.secret)) == 1 && k.notAfter.Equal(other.notAfter)
 }
 
 // String keeps the key out of logs.

@@ -60,3 +60,39 @@ func TestKeyIsNeverPrinted(t *testing.T) {
 		}
 	}
 }
+
+func TestKeyEqual(t *testing.T) {
+	newKey := func(seed, secret string, notAfter time.Time) auth.Key {
+		key, err := auth.NewKey(seed, secret, notAfter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	key := newKey(benchSeed, benchSecret, noon)
+	issue(t, key, "alice", noon) // what a key keeps of its use is no part of it
+	otherSeed, otherSecret, err := auth.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		other auth.Key
+		want  bool
+	}{
+		"itself":            {key, true},
+		"read again":        {newKey(benchSeed, benchSecret, noon), true},
+		"written otherwise": {newKey(" "+strings.ToLower(benchSeed)+"==", benchSecret, noon.In(time.FixedZone("", 3600))), true},
+		"another seed":      {newKey(otherSeed, benchSecret, noon), false},
+		"another secret":    {newKey(benchSeed, otherSecret, noon), false},
+		"another end":       {newKey(benchSeed, benchSecret, noon.Add(time.Second)), false},
+		"no end":            {newKey(benchSeed, benchSecret, time.Time{}), false},
+		"zero":              {auth.Key{}, false},
+	} {
+		if key.Equal(c.other) != c.want || c.other.Equal(key) != c.want {
+			t.Errorf("%s: equal is not %t", name, c.want)
+		}
+	}
+	if !(auth.Key{}).Equal(auth.Key{}) {
+		t.Error("two zero keys are not equal")
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"reflect"
+	"slices"
 
 	"xtokend/cmd/xtokend/internal/config"
 )
@@ -127,7 +128,7 @@ func (p *parts) tell(before, now *config.Config) {
 		case d == nil:
 			p.metrics.Forget(old.Name)
 			p.log.Info("a domain is served no more; who is logged in stays so", "domain", old.Name)
-		case !reflect.DeepEqual(old.Keys, d.Keys):
+		case !slices.EqualFunc(old.Keys, d.Keys, func(a, b config.Key) bool { return a.Equal(b.Key) }):
 			p.metrics.ForgetKeys(old.Name)
 			p.log.Info("the keys of a domain have changed", "domain", d.Name, "keys", len(d.Keys))
 		}

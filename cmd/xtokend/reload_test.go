@@ -208,6 +208,15 @@ func TestReload(t *testing.T) {
 		}
 	}
 
+	// Nothing has changed.
+	logged = r.reload(listenTo("xmpp://"+xmpp, "xmpp://"+other)+metricsLine+both+second+memoryStore, reloadDone)
+	if strings.Contains(logged, "keys of a domain have changed") {
+		t.Errorf("logged:\n%s", logged)
+	}
+	if text := scrape(t, watched); !strings.Contains(text, `xtokend_key_used_total{domain="example.org",key="1"} 1`) {
+		t.Error("the use of keys that have stayed is forgotten")
+	}
+
 	// The listener goes, so does the domain, and the first key.
 	only := hostDomain("example.org", "", secondSeed, secondSecret)
 	logged = r.reload(listenTo("xmpp://"+xmpp)+metricsLine+only+memoryStore+"[log]\nlevel = 'debug'\n", reloadDone)
