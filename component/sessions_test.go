@@ -64,10 +64,11 @@ func TestEndSessions(t *testing.T) {
 }
 
 // Inside an element a stream end could be text to the server. It must get what
-// ends its stream wherever the client has left off.
+// ends its stream wherever the client has left off. Within a comment there is
+// nothing to end: a server takes none, and ends the stream when one begins.
 func TestEndSessionsWithinAnElement(t *testing.T) {
 	for name, part := range map[string]string{
-		"text": "<message>", "an attribute": "<message to='", "CDATA": "<message><![CDATA[", "a comment": "<message><!--",
+		"text": "<message>", "an attribute": "<message to='", "CDATA": "<message><![CDATA[",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -212,15 +212,20 @@ func TestSignalsArePassedOn(t *testing.T) {
 
 // What nohup has started outlives its terminal.
 func TestNohup(t *testing.T) {
+	heed := func() { // signal.Reset would leave it ignored
+		heeded := make(chan os.Signal, 1)
+		signal.Notify(heeded, syscall.SIGHUP)
+		signal.Stop(heeded)
+	}
+	if signal.Ignored(syscall.SIGHUP) { // nohup has started the tests too
+		defer signal.Ignore(syscall.SIGHUP)
+	}
+	heed()
 	if !slices.Contains(endingSignals(), os.Signal(syscall.SIGHUP)) {
 		t.Error("a hangup does not end the demonstration")
 	}
 	signal.Ignore(syscall.SIGHUP)
-	defer func() { // signal.Reset would leave it ignored
-		heeded := make(chan os.Signal, 1)
-		signal.Notify(heeded, syscall.SIGHUP)
-		signal.Stop(heeded)
-	}()
+	defer heed()
 	if slices.Contains(endingSignals(), os.Signal(syscall.SIGHUP)) {
 		t.Error("a hangup ends what nohup has started")
 	}
