@@ -70,10 +70,12 @@ func writeForEver(path string) error {
 	failed := make(chan error)
 	for writer := range writers {
 		go func() {
+			old := func(n int) { j.Delete("messages", fmt.Sprintf("%d %d", writer, n-backlog)) }
+			old(counters[writer]) // the kill may have come between this and the count
 			for n := counters[writer] + 1; ; n++ {
 				j.Put("messages", fmt.Sprintf("%d %d", writer, n), fmt.Append(nil, "message ", n))
 				j.Put("counters", strconv.Itoa(writer), strconv.AppendInt(nil, int64(n), 10))
-				j.Delete("messages", fmt.Sprintf("%d %d", writer, n-backlog))
+				old(n)
 				if err := j.Wait(j.Mark(), nil); err != nil {
 					failed <- err
 					return
