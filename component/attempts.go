@@ -49,10 +49,14 @@ func (a *attempts) waitUser(user string) time.Duration { return a.users.wait(use
 
 // failed counts one failed attempt. The user is "" if none was named.
 func (a *attempts) failed(address netip.Addr, user string) {
-	now := a.now()
-	a.addresses.take(AddressPrefix(address, a.ipv6Prefix), now)
+	a.addresses.take(AddressPrefix(address, a.ipv6Prefix), a.now())
+	a.failedUser(user)
+}
+
+// failedUser is like failed, for an attempt whose address is not known.
+func (a *attempts) failedUser(user string) {
 	if user != "" {
-		a.users.take(user, now)
+		a.users.take(user, a.now())
 	}
 }
 

@@ -115,16 +115,11 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 		s.front.reached.Add(limitFailedPerUser)
 		return rateLimited(wait)
 	}
-	verifying, done := context.WithTimeout(ctx, verifyTimeout)
-	defer done()
-	var outcome sasl.Outcome
-	more, _, err := msasl.NewServer(sasl.Server(verifying, mechanism, s.domain.Verifier, &outcome), nil).Step(payload)
-	if more {
-		return malformed("a message of several parts")
+	outcome, failure := s.domain.verify(ctx, mechanism, payload)
+	if failure != nil {
+		return failure
 	}
-	if err != nil {
-		return asFailure(err)
-	}
+	var err error
 	s.user, err = jid.New(outcome.Name.Localpart(), s.domain.Name, "")
 	if err != nil {
 		return asFailure(err)
@@ -136,9 +131,23 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 		s.front.streams.wait(s)
 		return failure
 	}
-	s.logAccepted(outcome)
+	s.front.logAccepted(s.who(), s.user.String(), s.mechanism, outcome)
 	s.observe(mechanism, ReasonOK, outcome.Acceptance)
 	return nil
+}
+
+// verify asks whether the token of a client's message is good, and spends it.
+func (d *Domain) verify(ctx context.Context, mechanism string, payload []byte) (outcome sasl.Outcome, failure *sasl.Failure) {
+	ctx, done := context.WithTimeout(ctx, verifyTimeout)
+	defer done()
+	more, _, err := msasl.NewServer(sasl.Server(ctx, mechanism, d.Verifier, &outcome), nil).Step(payload)
+	switch {
+	case more:
+		return sasl.Outcome{}, malformed("a message of several parts")
+	case err != nil:
+		return sasl.Outcome{}, asFailure(err)
+	}
+	return outcome, nil
 }
 
 // claimedUser is the bare JID of whoever the client says it is; "" if it names
@@ -178,7 +187,7 @@ func (s *session) refuse(mechanism string, failure *sasl.Failure) error {
 		s.front.attempts.Load().failed(s.address, s.claimed)
 	}
 	s.attempted = true
-	s.logRefused(mechanism, failure)
+	s.front.logRefused(s.who(), s.domain.Name, mechanism, s.claimed, failure)
 	s.observe(mechanism, failure.Reason, auth.Acceptance{})
 	b := []byte("<failure xmlns='" + nsSASL + "'><" + string(failure.Condition) + "/>")
 	if failure.Text != "" {

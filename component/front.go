@@ -25,7 +25,8 @@ type Domain struct {
 	Verifier *auth.Verifier
 	// Mechanisms are offered in this order; none means all that exist.
 	Mechanisms []string
-	// Upstream opens streams for authenticated users.
+	// Upstream opens streams for authenticated users. Nil: another server has them, and
+	// asks by Authenticate; clients of the front are told host-unknown.
 	Upstream upstream.Upstream
 }
 
@@ -76,8 +77,8 @@ type Front struct {
 }
 
 // New returns a Front that serves nothing yet. It returns an error if a domain
-// is missing, doubled, lacks a verifier or an upstream, or offers a mechanism
-// that takes no token.
+// is missing, doubled, lacks a verifier, or offers a mechanism that takes no
+// token.
 func New(c Config) (*Front, error) {
 	settings, err := newSettings(c)
 	if err != nil {

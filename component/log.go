@@ -27,41 +27,42 @@ func (s *session) who() []slog.Attr {
 	return attrs
 }
 
-func (s *session) logAccepted(o sasl.Outcome) {
-	attrs := append(s.who(),
-		slog.String("user", s.user.String()),
-		slog.String("mechanism", s.mechanism),
+func (f *Front) logAccepted(who []slog.Attr, user, mechanism string, o sasl.Outcome) {
+	attrs := append(who,
+		slog.String("user", user),
+		slog.String("mechanism", mechanism),
 		slog.Int("skew_steps", o.Acceptance.Skew))
 	if o.Acceptance.Bridge {
 		attrs = append(attrs, slog.Bool("issuer_timezone", true))
 	}
-	s.front.log.LogAttrs(context.Background(), slog.LevelInfo, "authenticated", attrs...)
+	f.log.LogAttrs(context.Background(), slog.LevelInfo, "authenticated", attrs...)
 }
 
-func (s *session) logRefused(mechanism string, f *sasl.Failure) {
-	attrs := append(s.who(), slog.String("reason", f.Reason), slog.String("condition", string(f.Condition)))
+// logRefused writes why an attempt has failed. claimed is "" if it names nobody.
+func (f *Front) logRefused(who []slog.Attr, domain, mechanism, claimed string, failure *sasl.Failure) {
+	attrs := append(who, slog.String("reason", failure.Reason), slog.String("condition", string(failure.Condition)))
 	if mechanism != "" {
 		attrs = append(attrs, slog.String("mechanism", mechanism))
 	}
-	if s.claimed != "" {
-		attrs = append(attrs, slog.String("user", s.claimed))
+	if claimed != "" {
+		attrs = append(attrs, slog.String("user", claimed))
 	}
-	if f.Err != nil {
-		attrs = append(attrs, slog.Any("error", f.Err))
+	if failure.Err != nil {
+		attrs = append(attrs, slog.Any("error", failure.Err))
 	}
 	level := slog.LevelInfo
-	switch f.Condition {
+	switch failure.Condition {
 	case sasl.Aborted:
 		level = slog.LevelDebug
 	case sasl.TemporaryAuthFailure:
 		level = slog.LevelWarn
-		omitted, ok := s.front.storms.Allow(f.Reason + " " + s.domain.Name)
+		omitted, ok := f.storms.Allow(failure.Reason + " " + domain)
 		if !ok {
 			return
 		}
 		attrs = append(attrs, slog.Int("similar_lines_omitted", omitted))
 	}
-	s.front.log.LogAttrs(context.Background(), level, "authentication refused", attrs...)
+	f.log.LogAttrs(context.Background(), level, "authentication refused", attrs...)
 }
 
 func (s *session) logEnd(err error, se *streamError, limit string) {

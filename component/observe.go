@@ -14,7 +14,7 @@ const ReasonOK = "ok"
 type Attempt struct {
 	Domain    string // one of Config.Domains
 	Mechanism string // one that the domain offers; "" if the client named another, or none
-	Transport string // as the log names it
+	Transport string // as the log names it; with Authenticate the adapter
 	Reason    string // ReasonOK, or as the log gives it
 	// Acceptance is what the verifier said, with ReasonOK.
 	Acceptance auth.Acceptance
@@ -65,10 +65,13 @@ func (r *registry) stats() Stats {
 
 // observe reports an attempt, refused or not.
 func (s *session) observe(mechanism, reason string, a auth.Acceptance) {
-	if s.front.observer == nil {
-		return
-	}
-	s.front.observer(Attempt{
+	s.front.observe(Attempt{
 		Domain: s.domain.Name, Mechanism: mechanism, Transport: s.transport.name(), Reason: reason, Acceptance: a,
 	})
+}
+
+func (f *Front) observe(a Attempt) {
+	if f.observer != nil {
+		f.observer(a)
+	}
 }

@@ -54,7 +54,7 @@ func (s *session) openStream() error {
 	case !versionAtLeast1(h.Version):
 		return fail(stream.UnsupportedVersion, "")
 	}
-	domain := s.settings.domains[preparedDomain(h.To)]
+	domain := s.settings.streamDomain(preparedDomain(h.To))
 	if domain == nil || s.upstream != nil && domain != s.domain {
 		return fail(stream.HostUnknown, "this service does not serve that domain")
 	}

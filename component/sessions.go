@@ -59,8 +59,8 @@ func (f *Front) Revoke(ctx context.Context, user jid.JID) (ended int, err error)
 	return f.EndSessions(user), err
 }
 
-// ErrUnknownDomain is returned by Revoke for a user of a domain that the front
-// does not serve.
+// ErrUnknownDomain is returned by Revoke and Authenticate for a user of a domain
+// that the front does not serve.
 var ErrUnknownDomain = errors.New("component: the domain is none of those served here")
 
 // errEnded is the cause for which EndSessions cancels a session's context.

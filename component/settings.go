@@ -15,8 +15,8 @@ import (
 // settings are what of a Config may be changed while the front runs. They are
 // never changed once made, so that a session has all of one Config.
 type settings struct {
-	domains  map[string]*Domain
-	fallback *Domain // answers streams whose 'to' is missing or not ours
+	domains  map[string]*Domain // all
+	fallback *Domain            // answers streams whose 'to' is missing or not ours
 	trusted  []netip.Prefix
 	tls      *tls.Config
 	limits   Limits
@@ -32,8 +32,8 @@ func newSettings(c Config) (*settings, error) {
 		limits:  c.Limits.withDefaults(),
 	}
 	for _, d := range c.Domains {
-		if d.Verifier == nil || d.Upstream == nil {
-			return nil, fmt.Errorf("component: domain %q needs a verifier and an upstream", d.Name)
+		if d.Verifier == nil {
+			return nil, fmt.Errorf("component: domain %q needs a verifier", d.Name)
 		}
 		if d.Verifier.Domain() != d.Name {
 			return nil, fmt.Errorf("component: domain %q has the verifier of %q", d.Name, d.Verifier.Domain())
@@ -67,6 +67,14 @@ func (s *settings) trusts(proxy netip.Addr) bool {
 	return slices.ContainsFunc(s.trusted, func(p netip.Prefix) bool { return p.Contains(proxy) })
 }
 
+// streamDomain returns the domain of that name; nil if clients cannot log in to it here.
+func (s *settings) streamDomain(name string) *Domain {
+	if d := s.domains[name]; d != nil && d.Upstream != nil {
+		return d
+	}
+	return nil
+}
+
 // Reload takes Domains, TrustedProxies, TLS and Limits of c in place of those that
 // the front has; all else stays as it is. They hold for every connection and every
 // stream that begins from now on, and for every attempt to log in; a proxy that is
@@ -94,7 +102,7 @@ func (f *Front) Reload(c Config) error {
 // key that was taken out admits nobody any more, and a new one is known at once.
 func (s *session) renewSettings() error {
 	s.settings = s.front.settings.Load()
-	domain := s.settings.domains[s.domain.Name]
+	domain := s.settings.streamDomain(s.domain.Name)
 	if domain == nil {
 		return fail(stream.HostUnknown, "this service does not serve that domain any more")
 	}

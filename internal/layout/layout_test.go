@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"component/host/muc":     {"component/host/disco", "component/host/form", "component/host/wire", "internal/element"},
 	"component/host/wire":    {"internal/element", "internal/framing", "internal/xmlsplit"},
 	"component/web":          {"component", "internal/bosh", "internal/element", "internal/framing", "internal/longestqueue", "internal/proxyheader", "internal/storm", "internal/tally", "internal/xmlsplit"},
-	"cmd/xtokend":            {"auth/...", "sasl", "component/...", "cmd/xtokend/..."},
+	"cmd/xtokend":            {"auth/...", "sasl", "component/...", "cmd/xtokend/...", "internal/storm"},
 	"internal/element":       {"internal/xmlsplit"},
 	"internal/flood":         {"internal/transcript"},
 	"internal/framing":       {"internal/element"},
