@@ -70,7 +70,10 @@ func (c *accountsCommand) domain(domains []config.Domain) (*config.Domain, error
 			return nil, usage("configured: "+names(domains), "%q is not a configured domain", c.Domain)
 		}
 	}
-	if d.Upstream == config.UpstreamHost {
+	switch d.Upstream {
+	case config.UpstreamNone:
+		return nil, usage("name the users who exist in users_file, which the server asks about", "%s has its clients at another server, where they need no accounts", d.Name)
+	case config.UpstreamHost:
 		return nil, usage("there is nothing to make beforehand; messages to users who have never logged in are refused",
 			"%s is served by the host, where an account is made at its user's first login", d.Name)
 	}

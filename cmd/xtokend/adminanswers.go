@@ -10,6 +10,7 @@ import (
 
 	"xtokend/auth"
 	"xtokend/cmd/xtokend/internal/admin"
+	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/component"
 )
 
@@ -37,7 +38,10 @@ func (o *operations) Status(ctx context.Context) admin.Status {
 	links := p.linksUp()
 	for i := range cfg.Domains {
 		d := &cfg.Domains[i]
-		domain := admin.Domain{Name: d.Name, Upstream: string(d.Upstream), State: string(p.metrics.UpstreamState(d.Name))}
+		domain := admin.Domain{Name: d.Name, Upstream: string(d.Upstream)}
+		if d.Upstream != config.UpstreamNone {
+			domain.State = string(p.metrics.UpstreamState(d.Name))
+		}
 		if up, ok := links[d.Name]; ok {
 			domain.Link = map[bool]string{true: "up", false: "down"}[up]
 		}

@@ -28,8 +28,8 @@ type parts struct {
 	shared  *replay.Redis
 	metrics *metrics.Metrics
 	started time.Time
-	// begun has what no reload changes: of replay, node, admin, metrics and
-	// log.format it is what is in use.
+	// begun has what no reload changes: of replay, node, admin, metrics, http_auth
+	// and log.format it is what is in use.
 	begun *config.Config
 	// hosts are all that were ever made, by domain: what a session of theirs began
 	// goes on, although the domain may be no more.
@@ -124,19 +124,23 @@ func (p *parts) plan(cfg *config.Config) (_ *plan, err error) {
 		d := &cfg.Domains[i]
 		part := &domainPart{}
 		var behind upstream.Upstream
-		if d.Upstream == config.UpstreamHost {
+		switch d.Upstream {
+		case config.UpstreamHost:
 			known := p.hosts[d.Name] != nil
 			if behind, err = p.host(d, cfg.Limits); err == nil && !known {
 				next.made = append(next.made, d.Name)
 			}
-		} else {
+		case config.UpstreamServer:
 			part, err = p.server(d)
 			behind = part.server
 		}
 		if err != nil {
 			return nil, err
 		}
-		domain, err := p.domain(d, p.metrics.Upstream(d.Name, behind))
+		if behind != nil {
+			behind = p.metrics.Upstream(d.Name, behind)
+		}
+		domain, err := p.domain(d, behind)
 		if err != nil {
 			return nil, err
 		}

@@ -85,13 +85,17 @@ func (p *process) checkFolders(cfg *config.Config) {
 	}
 }
 
-// describeOperations prints where the daemon can be watched and told what to do.
+// describeOperations prints where the daemon can be watched, told what to do and
+// asked.
 func (p *process) describeOperations(cfg *config.Config) {
 	if cfg.Admin != "" {
 		fmt.Fprintf(p.stdout, "admin: %s\n", cfg.Admin)
 	}
 	if cfg.Metrics.IsValid() {
 		fmt.Fprintf(p.stdout, "metrics: %s\n", cfg.Metrics)
+	}
+	if cfg.HTTPAuth != nil {
+		fmt.Fprintf(p.stdout, "http_auth: %s\n", cfg.HTTPAuth.Listener)
 	}
 }
 
@@ -116,10 +120,16 @@ func (p *process) describeWeb(cfg *config.Config) {
 // describe prints a domain in short.
 func (p *process) describe(d *config.Domain) {
 	fmt.Fprintf(p.stdout, "domain: %s, keys: %d, skew: %d, mechanisms: %s\n", d.Name, len(d.Keys), d.Skew, strings.Join(d.Mechanisms, " "))
-	if d.Upstream == config.UpstreamHost {
+	switch d.Upstream {
+	case config.UpstreamHost:
 		p.describeHost(d.Host)
-	} else {
+	case config.UpstreamNone:
+		fmt.Fprintln(p.stdout, "  clients: of another server, which asks about their tokens")
+	default:
 		fmt.Fprintf(p.stdout, "  server: %s, tls: %s, accounts: %s\n", strings.Join(d.Server.Addresses, " "), d.Server.TLS, d.Server.Accounts)
+	}
+	if d.Users != nil {
+		fmt.Fprintf(p.stdout, "  users: %d\n", len(d.Users))
 	}
 	if len(d.PublicURLs) > 0 {
 		fmt.Fprintf(p.stdout, "  host-meta: %s\n", strings.Join(d.PublicURLs, " "))

@@ -35,6 +35,7 @@ type commands struct {
 	Sessions sessionsCommand `cmd:"" help:"List who is logged in."`
 	Revoke   revokeCommand   `cmd:"" help:"End a user's sessions and refuse the tokens that the user has got before now."`
 	Drain    drainCommand    `cmd:"" help:"Have the running daemon let nobody new in, and leave all sessions alone."`
+	Extauth  extauthCommand  `cmd:"" help:"Answer a server that asks an external program whether a password is right."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

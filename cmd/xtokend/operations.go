@@ -16,6 +16,7 @@ import (
 
 	"xtokend/cmd/xtokend/internal/admin"
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/httpauth"
 	"xtokend/cmd/xtokend/internal/metrics"
 )
 
@@ -28,32 +29,50 @@ type operations struct {
 
 	serving, stopping atomic.Bool
 
-	metrics *metrics.Server
-	admin   *admin.Server
-	opened  []net.Listener // of metrics and admin, in this order; nil where the settings want none
-	running sync.WaitGroup
+	metrics  *metrics.Server
+	admin    *admin.Server
+	httpAuth *httpauth.Server
+	opened   [operationListeners]net.Listener // nil where the settings want none
+	running  sync.WaitGroup
 }
+
+// The listeners of operations.
+const (
+	metricsListener = iota
+	adminListener
+	httpAuthListener
+	operationListeners
+)
 
 // openOperations opens what the settings want, or nothing. It answers nobody yet.
 func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog.Logger) (*operations, error) {
-	o := &operations{parts: p, log: log, opened: make([]net.Listener, 2)}
+	o := &operations{parts: p, log: log}
 	p.watch()
 	o.metrics = metrics.NewServer(p.metrics, metrics.Health{Alive: func() { p.front.Stats() }, NotReady: o.notReady}, log)
 	o.admin = admin.NewServer(o, log)
+	o.httpAuth = httpauth.NewServer(p.httpAuth(cfg))
 	var failed error
 	if cfg.Metrics.IsValid() {
 		l, err := listenAt(cfg.Metrics)
 		if err != nil {
 			return nil, metricsError(cfg.Metrics, err)
 		}
-		o.opened[0] = l
+		o.opened[metricsListener] = l
 	}
 	if cfg.Admin != "" {
-		if o.opened[1], failed = admin.Listen(ctx, cfg.Admin); failed != nil {
-			o.opened[1] = nil
+		if o.opened[adminListener], failed = admin.Listen(ctx, cfg.Admin); failed != nil {
+			o.opened[adminListener] = nil
 			o.close()
 			return nil, adminError(cfg.Admin, failed)
 		}
+	}
+	if cfg.HTTPAuth != nil {
+		l, err := openListener(cfg.HTTPAuth.Listener)
+		if err != nil {
+			o.close()
+			return nil, err
+		}
+		o.opened[httpAuthListener] = l
 	}
 	return o, nil
 }
@@ -61,12 +80,16 @@ func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog
 // begin begins to answer. Nobody is told that clients are served before served is
 // called.
 func (o *operations) begin() {
-	for i, serve := range []func(net.Listener) error{o.metrics.Serve, o.admin.Serve} {
+	serveHTTPAuth := o.httpAuth.Serve
+	if a := o.parts.begun.HTTPAuth; a != nil && a.Listener.Scheme == config.HTTPS {
+		serveHTTPAuth = o.httpAuth.ServeTLS
+	}
+	for i, serve := range [operationListeners]func(net.Listener) error{o.metrics.Serve, o.admin.Serve, serveHTTPAuth} {
 		l := o.opened[i]
 		if l == nil {
 			continue
 		}
-		o.log.Info("listening", "address", l.Addr().String(), "scheme", []string{"metrics", "admin"}[i])
+		o.log.Info("listening", "address", l.Addr().String(), "scheme", [operationListeners]string{"metrics", "admin", "http_auth"}[i])
 		o.running.Go(func() {
 			if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 				o.log.Error("a listener failed; clients are served all the same", "address", l.Addr().String(), "error", err)
@@ -81,7 +104,7 @@ func (o *operations) stop()   { o.stopping.Store(true) }
 
 // close answers nobody any more.
 func (o *operations) close() error {
-	err := errors.Join(o.metrics.Close(), o.admin.Close())
+	err := errors.Join(o.metrics.Close(), o.admin.Close(), o.httpAuth.Close())
 	for _, l := range o.opened {
 		if l != nil {
 			l.Close() // if it was not served; else it is closed

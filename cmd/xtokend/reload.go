@@ -110,6 +110,7 @@ func (p *parts) tell(before, now *config.Config) {
 		{"node", p.begun.Node != now.Node},
 		{"admin", p.begun.Admin != now.Admin},
 		{"metrics", p.begun.Metrics != now.Metrics},
+		{"http_auth", !reflect.DeepEqual(p.begun.HTTPAuth, now.HTTPAuth)},
 		{"log.format", p.begun.Log.Format != now.Log.Format},
 	} {
 		if s.changed {

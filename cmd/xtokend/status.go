@@ -39,6 +39,10 @@ func (p *process) printStatus(s admin.Status) {
 	}
 	fmt.Fprintf(p.stdout, "listen: %s\n", strings.Join(s.Listeners, " "))
 	for _, d := range s.Domains {
+		if d.State == "" {
+			fmt.Fprintf(p.stdout, "domain: %s, clients of another server\n", d.Name)
+			continue
+		}
 		link := ""
 		if d.Link != "" {
 			link = ", component link: " + d.Link

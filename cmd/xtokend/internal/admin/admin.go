@@ -6,6 +6,8 @@ package admin
 import (
 	"context"
 	"time"
+
+	"xtokend/cmd/xtokend/internal/extauth"
 )
 
 // Daemon is what a [Server] lets people ask and tell. Its methods are called from
@@ -22,6 +24,9 @@ type Daemon interface {
 	Revoke(ctx context.Context, address string) (Revoked, error)
 	// Drain lets nobody new in any more.
 	Drain() Drained
+	// Answer answers what a server asks through `xtokend extauth`. An error says that
+	// it cannot be told at the moment; it is not shown.
+	Answer(context.Context, extauth.Question) (yes bool, err error)
 }
 
 // Status is how the daemon is.
@@ -42,8 +47,8 @@ type Status struct {
 // Domain is one that is served.
 type Domain struct {
 	Name     string `json:"name"`
-	Upstream string `json:"upstream"` // server or host
-	State    string `json:"state"`    // of the upstream: up, down or unknown
+	Upstream string `json:"upstream"` // server, host or none
+	State    string `json:"state"`    // of the upstream: up, down or unknown; "" if there is none
 	Link     string `json:"link"`     // of the component: up, down, or "" if there is none
 }
 
@@ -80,6 +85,11 @@ type Revoked struct {
 type Drained struct {
 	Already bool `json:"already"` // it did so before
 	Left    int  `json:"left"`    // sessions, of which some may not have logged in yet
+}
+
+// Answered is what a server is told.
+type Answered struct {
+	Yes bool `json:"yes"`
 }
 
 // Error is a refusal, for the person who gave the command.

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"xtokend/cmd/xtokend/internal/admin"
+	"xtokend/cmd/xtokend/internal/extauth"
 )
 
 // lingering is where net/http waits for half a second before it closes on a client
@@ -34,6 +35,8 @@ type daemon struct {
 	revoked  admin.Revoked
 	err      error
 	asked    []string
+	question extauth.Question
+	yes      bool
 	drained  bool
 }
 
@@ -43,6 +46,11 @@ func (d *daemon) Sessions() []admin.Session           { return d.sessions }
 func (d *daemon) Revoke(_ context.Context, address string) (admin.Revoked, error) {
 	d.asked = append(d.asked, address)
 	return d.revoked, d.err
+}
+
+func (d *daemon) Answer(_ context.Context, q extauth.Question) (bool, error) {
+	d.question = q
+	return d.yes, d.err
 }
 
 func (d *daemon) Drain() admin.Drained {
@@ -110,8 +118,36 @@ func TestAskAndTell(t *testing.T) {
 	}
 	d.err = nil
 	var refusal *admin.Error
-	if _, err := c.Revoke(t.Context(), strings.Repeat("x", 20000)); !errors.As(err, &refusal) || !refusal.Usage {
+	if _, err := c.Revoke(t.Context(), strings.Repeat("x", 60000)); !errors.As(err, &refusal) || !refusal.Usage {
 		t.Errorf("a request beyond the limit: %v", err)
+	}
+}
+
+func TestServersQuestions(t *testing.T) {
+	d := &daemon{}
+	var log bytes.Buffer
+	c := admin.NewClient(serve(t, d, &log))
+	defer c.Close()
+	longest := strings.Repeat("\x01", extauth.MaxQuestionBytes) // of which JSON makes six bytes each
+	for _, q := range []extauth.Question{
+		{Verb: extauth.CheckPassword, User: "jürgen", Server: "example.org", Password: "a secret: token"},
+		{Verb: extauth.UserExists, User: "alice", Server: "example.org"},
+		{Verb: extauth.CheckPassword, User: "alice", Server: "example.org", Password: longest},
+	} {
+		for _, d.yes = range []bool{true, false} {
+			if yes, err := c.Answer(t.Context(), q); yes != d.yes || err != nil || d.question != q {
+				t.Errorf("%v, %v; asked for %+v, want %+v", yes, err, d.question, q)
+			}
+		}
+	}
+	d.yes, d.err = true, errors.New("the store has a secret: token")
+	var refusal *admin.Error
+	yes, err := c.Answer(t.Context(), extauth.Question{Verb: extauth.CheckPassword, User: "alice", Server: "example.org", Password: "a secret: token"})
+	if yes || !errors.As(err, &refusal) || strings.Contains(err.Error()+refusal.Hint+log.String(), "secret") {
+		t.Errorf("when nobody can tell: %v, %v", yes, err)
+	}
+	if yes, err := c.Answer(t.Context(), extauth.Question{Password: longest + longest}); yes || !errors.As(err, &refusal) || !refusal.Usage {
+		t.Errorf("a question beyond the limit: %v, %v", yes, err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"xtokend/cmd/xtokend/internal/extauth"
 )
 
 const (
@@ -54,6 +56,14 @@ func (c *Client) Revoke(ctx context.Context, user string) (r Revoked, err error)
 // Drain has the daemon let nobody new in.
 func (c *Client) Drain(ctx context.Context) (d Drained, err error) {
 	return d, c.do(ctx, http.MethodPost, "/drain", nil, &d)
+}
+
+// Answer asks on behalf of a server; it is an [extauth.Answer]. It keeps no
+// connection: there are few, and others need them.
+func (c *Client) Answer(ctx context.Context, q extauth.Question) (bool, error) {
+	defer c.Close()
+	var a Answered
+	return a.Yes, c.do(ctx, http.MethodPost, "/answer", q, &a)
 }
 
 func (c *Client) do(ctx context.Context, method, path string, question, into any) error {

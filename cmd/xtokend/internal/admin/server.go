@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"xtokend/cmd/xtokend/internal/extauth"
 )
 
 const (
 	connections = 16
 	headerBytes = 4096
-	// bodyBytes is enough for an address: none is longer than 3071 bytes (RFC 7622
-	// §3.1), which JSON may write as six times as many.
-	bodyBytes   = 20000
+	// bodyBytes is enough for a server's question, which JSON may write as six times
+	// as many bytes, and for an address: none is longer than 3071 (RFC 7622 §3.1).
+	bodyBytes   = 6*extauth.MaxQuestionBytes + 200
 	readTimeout = 5 * time.Second
 	// writeTimeout includes the wait for the replay store.
 	writeTimeout = 30 * time.Second
@@ -39,6 +41,7 @@ func NewServer(d Daemon, log *slog.Logger) *Server {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { reply(w, http.StatusOK, d.Status(r.Context())) })
 	mux.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, d.Sessions()) })
 	mux.HandleFunc("POST /revoke", s.revoke)
+	mux.HandleFunc("POST /answer", s.answer)
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
 		done := d.Drain()
 		if !done.Already {
@@ -92,6 +95,21 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 		s.log.Warn("revoking failed", "user", done.User, "sessions_ended", done.Ended, "error", refusal.Text)
 	}
 	reply(w, http.StatusConflict, refusal)
+}
+
+// answer answers a server's question. What became of it is in the daemon's own log.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	var asked extauth.Question
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		reply(w, http.StatusBadRequest, &Error{Text: "the question cannot be read", Usage: true})
+		return
+	}
+	yes, err := s.daemon.Answer(r.Context(), asked)
+	if err != nil {
+		reply(w, http.StatusServiceUnavailable, &Error{Text: "nobody can tell at the moment", Hint: "the daemon's log says why"})
+		return
+	}
+	reply(w, http.StatusOK, Answered{yes})
 }
 
 func reply(w http.ResponseWriter, status int, v any) {

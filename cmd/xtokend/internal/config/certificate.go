@@ -85,7 +85,7 @@ func (l *loader) certificateNames(t *TLS, cfg *Config) {
 		return
 	}
 	for _, d := range cfg.Domains {
-		if d.Name == "" {
+		if d.Name == "" || d.Upstream == UpstreamNone {
 			continue
 		}
 		// RFC 6120 §13.7.2.1: clients look for the domain, not for the machine

@@ -24,7 +24,8 @@ const DefaultPath = "/etc/xtokend/xtokend.toml"
 type Config struct {
 	// Path is that of the settings file, as it was given to Load.
 	Path string
-	// Listeners are one or more, no two of one address.
+	// Listeners are one or more, no two of one address; none if every domain has
+	// UpstreamNone.
 	Listeners []Listener
 	// Admin is the path of the Unix socket for the commands that talk to the
 	// running daemon; "": none.
@@ -42,6 +43,8 @@ type Config struct {
 	// TLS is nil if the file has no [tls]. Then every listener is xmpp:// on
 	// loopback, or http:// or http+insecure://.
 	TLS *TLS
+	// HTTPAuth answers other servers' questions over HTTP; nil: nobody does.
+	HTTPAuth *HTTPAuth
 	// Domains are one or more, no two of one name.
 	Domains []Domain
 	Replay  Replay
@@ -95,6 +98,15 @@ type TLS struct {
 	Pair tls.Certificate
 }
 
+// HTTPAuth is where servers that have their clients themselves ask about them.
+type HTTPAuth struct {
+	// Listener is of the scheme HTTP, on loopback, or HTTPS.
+	Listener Listener
+	// BearerSecret is what a server must show; zero unless Options.Need has
+	// AccountSecrets.
+	BearerSecret Secret
+}
+
 // Domain is one domain whose users log in.
 type Domain struct {
 	// Name is the prepared domainpart (RFC 7622 §3.2), which issuers sign.
@@ -112,13 +124,17 @@ type Domain struct {
 	// Admins may use the ad-hoc commands of the component link: bare JIDs, also of
 	// other domains, no two the same.
 	Admins []jid.JID
+	// Users are the localparts of those who exist, for other servers that ask; nil:
+	// all who could. It is nil too unless Options.Need has AccountSecrets.
+	Users map[string]struct{}
 	// Keys are one or more, in the file's order: new tokens are signed with the
 	// first that has not ended. Empty unless Options.Need has Keys.
 	Keys []Key
 	// Upstream says which of the following serves the users.
 	Upstream Upstream
 	Server   Server
-	// Component is nil if there is no component link, as with UpstreamHost.
+	// Component is nil if there is no component link, as with UpstreamHost
+	// and UpstreamNone.
 	Component *Component
 	Host      Host
 }
@@ -131,6 +147,8 @@ const (
 	UpstreamServer Upstream = "server"
 	// UpstreamHost is the host inside xtokend.
 	UpstreamHost Upstream = "host"
+	// UpstreamNone: another server has the clients, and asks about their tokens.
+	UpstreamNone Upstream = "none"
 )
 
 // Host is the host that serves a domain inside xtokend.
@@ -167,7 +185,8 @@ const (
 	AccountsExisting  Accounts = "existing"  // somebody else
 )
 
-// Server is the XMPP server behind a domain. It is zero with UpstreamHost.
+// Server is the XMPP server behind a domain. It is zero with another
+// Upstream.
 type Server struct {
 	Addresses []string // host:port, at least one
 	TLS       Protection
@@ -278,7 +297,7 @@ type Part uint
 
 const (
 	Keys           Part = 1 << iota // OTP seeds and token secrets
-	AccountSecrets                  // account and component secrets, the password of Redis, the servers' authorities
+	AccountSecrets                  // account, component and bearer secrets, the password of Redis, the servers' authorities, the names of users
 	Certificate                     // the certificate and its key
 	Everything     = Keys | AccountSecrets | Certificate
 )

@@ -74,6 +74,7 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 	}
 	d.PublicURLs = l.publicURLs(key+".public_urls", raw.PublicURLs)
 	d.Admins = l.admins(key+".admins", raw.Admins)
+	d.Users = l.users(key+".users_file", raw.UsersFile, d.Name)
 	l.upstream(key, &d, raw)
 	if len(d.Admins) > 0 && (d.Component == nil || d.Server.Accounts != AccountsComponent) {
 		l.warn(key+".admins", "leave it out, or add [domain.component] with accounts = \"component\"", "has no effect: there is no component link for their commands")
@@ -81,19 +82,25 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 	return d
 }
 
-// upstream reads what serves the users. A table for the other kind is a fault:
+// upstream reads what serves the users. A table for another kind is a fault:
 // whoever wrote it believes that it has an effect.
 func (l *loader) upstream(key string, d *Domain, raw *rawDomain) {
-	d.Upstream = oneOf(l, key+".upstream", raw.Upstream, UpstreamServer, UpstreamServer, UpstreamHost)
+	d.Upstream = oneOf(l, key+".upstream", raw.Upstream, UpstreamServer, UpstreamServer, UpstreamHost, UpstreamNone)
 	without := func(table string, given bool, upstream Upstream) {
 		if given {
 			l.fault(key+"."+table, fmt.Sprintf("leave [domain.%s] out, or set upstream = %q", table, upstream), "has no effect with upstream = %q", d.Upstream)
 		}
 	}
-	if d.Upstream == UpstreamHost {
+	if d.Upstream != UpstreamServer {
 		without("server", raw.Server != nil, UpstreamServer)
 		without("component", raw.Component != nil, UpstreamServer)
+	}
+	switch d.Upstream {
+	case UpstreamHost:
 		d.Host = l.host(key+".host", raw.Host)
+		return
+	case UpstreamNone:
+		without("host", raw.Host != nil, UpstreamHost)
 		return
 	}
 	without("host", raw.Host != nil, UpstreamHost)

@@ -12,8 +12,16 @@ var defaultListen = []string{"xmpp://[::]:5222", "xmpps://[::]:5223"}
 
 // listeners reads listen. Port 0 may be listed more than once: each is another.
 func (l *loader) listeners(raw *rawFile, proxies []netip.Prefix) []Listener {
-	uris := get(l, "listen", raw.Listen, defaultListen)
-	if len(uris) == 0 {
+	elsewhere := clientsAreElsewhere(raw)
+	def := defaultListen
+	if elsewhere {
+		def = nil
+	}
+	uris := get(l, "listen", raw.Listen, def)
+	switch {
+	case elsewhere && len(uris) > 0:
+		l.fault("listen", `leave it out, or give a domain another upstream`, `no client can log in here: every domain has upstream = "none"`)
+	case !elsewhere && len(uris) == 0:
 		l.fault("listen", `write listen = ["xmpp://[::]:5222"], say`, "is empty")
 	}
 	var listeners []Listener
@@ -37,6 +45,12 @@ func (l *loader) listeners(raw *rawFile, proxies []netip.Prefix) []Listener {
 		listeners = append(listeners, listener)
 	}
 	return listeners
+}
+
+// clientsAreElsewhere says whether no domain has clients of ours.
+func clientsAreElsewhere(raw *rawFile) bool {
+	has := func(d rawDomain) bool { return Upstream(d.Upstream.got) != UpstreamNone }
+	return len(raw.Domain) > 0 && !slices.ContainsFunc(raw.Domain, has)
 }
 
 // needsTLS reports a listener that cannot do without a certificate: passwords and
@@ -65,18 +79,21 @@ func (l *loader) inClear(key string, listener Listener, proxies []netip.Prefix) 
 	}
 }
 
-// listener parses one address to listen on.
+// listener parses one address to listen on for clients.
 func (l *loader) listener(key, uri string) (Listener, bool) {
 	const example = `write "xmpp://[::]:5222", "xmpps://192.0.2.1:5223", "https://[::]:5281" or "http://127.0.0.1:5280", say`
+	return l.endpoint(key, uri, example, XMPP, XMPPS, HTTP, HTTPS, HTTPInsecure)
+}
+
+// endpoint parses one address to listen on, with one of the schemes.
+func (l *loader) endpoint(key, uri, example string, schemes ...Scheme) (Listener, bool) {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" {
 		l.fault(key, example, "%q is not an address to listen on", uri)
 		return Listener{}, false
 	}
 	scheme := Scheme(u.Scheme)
-	switch scheme {
-	case XMPP, XMPPS, HTTP, HTTPS, HTTPInsecure:
-	default:
+	if !slices.Contains(schemes, scheme) {
 		l.fault(key, example, "%q is not a scheme to listen with", u.Scheme)
 		return Listener{}, false
 	}

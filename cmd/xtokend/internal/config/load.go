@@ -67,6 +67,7 @@ func (l *loader) build(cfg *Config, raw *rawFile) {
 	cfg.Listeners = l.listeners(raw, cfg.TrustedProxies)
 	cfg.Admin = l.admin(raw.Admin)
 	cfg.Metrics = l.metrics(raw.Metrics, cfg.Listeners)
+	cfg.HTTPAuth = l.httpAuth(raw, cfg)
 	cfg.TLS = l.certificate(raw.TLS)
 	cfg.Domains = l.domains(raw.Domain)
 	cfg.Replay = l.replay(raw.Replay)
@@ -74,6 +75,7 @@ func (l *loader) build(cfg *Config, raw *rawFile) {
 	cfg.Limits = l.limits(raw.Limits)
 	cfg.Log = l.log(raw.Log)
 	l.webWithoutUse(cfg)
+	l.nobodyAsks(cfg)
 	if cfg.TLS != nil && l.Need&Certificate != 0 {
 		l.certificateNames(cfg.TLS, cfg)
 	}

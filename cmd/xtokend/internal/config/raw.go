@@ -13,6 +13,7 @@ type rawFile struct {
 	AllowedOrigins value[[]string] `toml:"allowed_origins"`
 	Node           value[string]   `toml:"node"`
 	TLS            *rawTLS         `toml:"tls"`
+	HTTPAuth       *rawHTTPAuth    `toml:"http_auth"`
 	Domain         []rawDomain     `toml:"domain"`
 	Replay         rawReplay       `toml:"replay"`
 	Limits         rawLimits       `toml:"limits"`
@@ -24,6 +25,12 @@ type rawTLS struct {
 	Key         value[string] `toml:"key"`
 }
 
+type rawHTTPAuth struct {
+	Listen           value[string] `toml:"listen"`
+	BearerSecret     value[Secret] `toml:"bearer_secret"`
+	BearerSecretFile value[string] `toml:"bearer_secret_file"`
+}
+
 type rawDomain struct {
 	Name           value[string]   `toml:"name"`
 	Mechanisms     value[[]string] `toml:"mechanisms"`
@@ -33,6 +40,7 @@ type rawDomain struct {
 	Upstream       value[string]   `toml:"upstream"`
 	PublicURLs     value[[]string] `toml:"public_urls"`
 	Admins         value[[]string] `toml:"admins"`
+	UsersFile      value[string]   `toml:"users_file"`
 	Key            []rawKey        `toml:"key"`
 	Server         *rawServer      `toml:"server"`
 	Component      *rawComponent   `toml:"component"`
