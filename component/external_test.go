@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"mellium.im/xmpp/jid"
+
 	"xtokend/auth/replay"
 	"xtokend/component"
 	"xtokend/internal/transcript"
@@ -155,5 +157,30 @@ func TestADrainingFrontVerifiesForOthers(t *testing.T) {
 	sc.front.Drain()
 	if got := sc.ask(t, testDomain, "alice", sc.token(t, "alice", 0)); got != component.ReasonOK {
 		t.Error(got)
+	}
+}
+
+// The clients of a domain without an upstream are another server's.
+func TestADomainWhoseClientsAreElsewhere(t *testing.T) {
+	sc := (&scene{}).start(t)
+	elsewhere := sc.config
+	elsewhere.Domains = []component.Domain{{Name: testDomain, Verifier: sc.verifier}}
+	front, err := component.New(elsewhere)
+	must(t, err)
+	must(t, front.Shutdown(t.Context()))
+
+	must(t, sc.front.Reload(elsewhere))
+	if got := sc.ask(t, testDomain, "alice", sc.token(t, "alice", 0)); got != component.ReasonOK {
+		t.Error(got)
+	}
+	c := sc.dial(t, "tls")
+	c.send(header)
+	c.expect("…<host-unknown …")
+	ended, err := sc.front.Revoke(t.Context(), jid.MustParse("alice@"+testDomain))
+	if ended != 0 || err != nil {
+		t.Errorf("revoking: %d, %v", ended, err)
+	}
+	if got := sc.ask(t, testDomain, "alice", sc.token(t, "alice", 0)); got != "revoked credentials-expired" {
+		t.Errorf("behind a revocation: %s", got)
 	}
 }

@@ -13,7 +13,7 @@ const ReasonOK = "ok"
 // in it is the user's or a peer's, and each field has few values.
 type Attempt struct {
 	Domain    string // one of Config.Domains
-	Mechanism string // one that the domain offers; "" if the client named another, or none
+	Mechanism string // one that the domain offers, or PLAIN with Authenticate; "" if the client named another, or none
 	Transport string // as the log names it; with Authenticate the adapter
 	Reason    string // ReasonOK, or as the log gives it
 	// Acceptance is what the verifier said, with ReasonOK.
