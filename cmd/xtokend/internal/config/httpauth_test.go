@@ -105,6 +105,28 @@ func TestClientsOfAnotherServer(t *testing.T) {
 	}
 }
 
+func TestTheSettingsOfTheGuideLoad(t *testing.T) {
+	guide, err := os.ReadFile("../../../../doc/extauth.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, begun := strings.Cut(string(guide), "```toml\n")
+	text, _, ended := strings.Cut(text, "```\n")
+	if !begun || !ended {
+		t.Fatal("the guide has no settings")
+	}
+	dir := t.TempDir()
+	for name, content := range map[string]string{"bearer_secret": bearerSecret, "users": "alice", "otp_seed": seed, "token_secret": tokenSecret} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Load(write(t, strings.ReplaceAll(text, "/etc/xtokend", dir)), everything())
+	if err != nil || len(cfg.Warnings) > 0 || cfg.HTTPAuth == nil || len(cfg.Domains[0].Users) != 1 {
+		t.Errorf("%v %v", err, cfg.Warnings)
+	}
+}
+
 func TestUsersFile(t *testing.T) {
 	load := func(t *testing.T, text string, need config.Part) (config.Config, error) {
 		path := write(t, edit(t, asked, `upstream = "none"`, "upstream = \"none\"\nusers_file = \"users\""))
