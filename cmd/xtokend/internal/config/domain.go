@@ -76,6 +76,9 @@ func (l *loader) domain(key string, raw *rawDomain) Domain {
 	d.Admins = l.admins(key+".admins", raw.Admins)
 	d.Users = l.users(key+".users_file", raw.UsersFile, d.Name)
 	l.upstream(key, &d, raw)
+	if d.Upstream == UpstreamNone && d.FoldCase {
+		l.warn(key+".fold_case", "have the issuer sign names in small letters", "has no effect: other servers make capitals small before they ask")
+	}
 	if len(d.Admins) > 0 && (d.Component == nil || d.Server.Accounts != AccountsComponent) {
 		l.warn(key+".admins", "leave it out, or add [domain.component] with accounts = \"component\"", "has no effect: there is no component link for their commands")
 	}

@@ -99,6 +99,10 @@ func TestClientsOfAnotherServer(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
+	cfg, err = config.Load(write(t, edit(t, asked, `upstream = "none"`, "upstream = \"none\"\nfold_case = true")), everything())
+	if err != nil || len(cfg.Warnings) != 2 || !strings.Contains(cfg.Warnings[1].String(), "has no effect: other servers make capitals small") {
+		t.Errorf("with fold_case: %v %v", err, cfg.Warnings)
+	}
 	cfg, err = config.Load(write(t, edit(t, asked, httpAuth, "")), everything())
 	if err != nil || len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0].String(), "no server can ask about its own") {
 		t.Errorf("where nobody can ask: %v %v", err, cfg.Warnings)
