@@ -68,18 +68,18 @@ func (p *parts) userExists(q extauth.Question) bool {
 
 // httpAuth returns what the server for questions over HTTP is made of. Its
 // certificate is the one in use at each handshake.
-func (p *parts) httpAuth(cfg *config.Config) httpauth.Config {
-	c := httpauth.Config{Answer: p.answer(adapterHTTP), Logger: p.log}
-	if cfg.HTTPAuth == nil {
-		return c
+func (p *parts) httpAuth(a *config.HTTPAuth) httpauth.Config {
+	c := httpauth.Config{Secret: a.BearerSecret.Reveal(), Answer: p.answer(adapterHTTP), Logger: p.log}
+	if a.Listener.Scheme == config.HTTPS {
+		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificateInUse}
 	}
-	c.Secret = cfg.HTTPAuth.BearerSecret.Reveal()
-	c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		certificate := p.current().certificate
-		if certificate == nil {
-			return nil, errors.New("[tls] was taken out of the settings")
-		}
-		return certificate.get(hello)
-	}}
 	return c
+}
+
+func (p *parts) certificateInUse(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	certificate := p.current().certificate
+	if certificate == nil {
+		return nil, errors.New("[tls] was taken out of the settings")
+	}
+	return certificate.get(hello)
 }

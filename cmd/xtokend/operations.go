@@ -29,50 +29,51 @@ type operations struct {
 
 	serving, stopping atomic.Bool
 
-	metrics  *metrics.Server
-	admin    *admin.Server
-	httpAuth *httpauth.Server
-	opened   [operationListeners]net.Listener // nil where the settings want none
+	services []service
 	running  sync.WaitGroup
 }
 
-// The listeners of operations.
-const (
-	metricsListener = iota
-	adminListener
-	httpAuthListener
-	operationListeners
-)
+// service answers those who are no clients.
+type service struct {
+	name     string // as the log has it
+	listener net.Listener
+	server   interface {
+		Serve(net.Listener) error
+		Close() error
+		Panics() int64
+	}
+}
 
 // openOperations opens what the settings want, or nothing. It answers nobody yet.
-func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog.Logger) (*operations, error) {
+func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog.Logger) (_ *operations, err error) {
 	o := &operations{parts: p, log: log}
-	p.watch()
-	o.metrics = metrics.NewServer(p.metrics, metrics.Health{Alive: func() { p.front.Stats() }, NotReady: o.notReady}, log)
-	o.admin = admin.NewServer(o, log)
-	o.httpAuth = httpauth.NewServer(p.httpAuth(cfg))
-	var failed error
+	p.watch(o)
+	defer func() {
+		if err != nil {
+			o.close()
+		}
+	}()
 	if cfg.Metrics.IsValid() {
 		l, err := listenAt(cfg.Metrics)
 		if err != nil {
 			return nil, metricsError(cfg.Metrics, err)
 		}
-		o.opened[metricsListener] = l
+		health := metrics.Health{Alive: func() { p.front.Stats() }, NotReady: o.notReady}
+		o.services = append(o.services, service{"metrics", l, metrics.NewServer(p.metrics, health, log)})
 	}
 	if cfg.Admin != "" {
-		if o.opened[adminListener], failed = admin.Listen(ctx, cfg.Admin); failed != nil {
-			o.opened[adminListener] = nil
-			o.close()
-			return nil, adminError(cfg.Admin, failed)
+		l, err := admin.Listen(ctx, cfg.Admin)
+		if err != nil {
+			return nil, adminError(cfg.Admin, err)
 		}
+		o.services = append(o.services, service{"admin", l, admin.NewServer(o, log)})
 	}
 	if cfg.HTTPAuth != nil {
 		l, err := openListener(cfg.HTTPAuth.Listener)
 		if err != nil {
-			o.close()
 			return nil, err
 		}
-		o.opened[httpAuthListener] = l
+		o.services = append(o.services, service{"http_auth", l, httpauth.NewServer(p.httpAuth(cfg.HTTPAuth))})
 	}
 	return o, nil
 }
@@ -80,22 +81,23 @@ func openOperations(ctx context.Context, p *parts, cfg *config.Config, log *slog
 // begin begins to answer. Nobody is told that clients are served before served is
 // called.
 func (o *operations) begin() {
-	serveHTTPAuth := o.httpAuth.Serve
-	if a := o.parts.begun.HTTPAuth; a != nil && a.Listener.Scheme == config.HTTPS {
-		serveHTTPAuth = o.httpAuth.ServeTLS
-	}
-	for i, serve := range [operationListeners]func(net.Listener) error{o.metrics.Serve, o.admin.Serve, serveHTTPAuth} {
-		l := o.opened[i]
-		if l == nil {
-			continue
-		}
-		o.log.Info("listening", "address", l.Addr().String(), "scheme", [operationListeners]string{"metrics", "admin", "http_auth"}[i])
+	for _, s := range o.services {
+		o.log.Info("listening", "address", s.listener.Addr().String(), "scheme", s.name)
 		o.running.Go(func() {
-			if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
-				o.log.Error("a listener failed; clients are served all the same", "address", l.Addr().String(), "error", err)
+			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+				o.log.Error("a listener failed, and nobody is answered there any more; clients are served all the same",
+					"address", s.listener.Addr().String(), "scheme", s.name, "error", err)
 			}
 		})
 	}
+}
+
+// panics is the number of requests that a fault in the program has ended.
+func (o *operations) panics() (n int64) {
+	for _, s := range o.services {
+		n += s.server.Panics()
+	}
+	return n
 }
 
 // served says that clients are served from now on, and stop that they are no more.
@@ -104,14 +106,13 @@ func (o *operations) stop()   { o.stopping.Store(true) }
 
 // close answers nobody any more.
 func (o *operations) close() error {
-	err := errors.Join(o.metrics.Close(), o.admin.Close(), o.httpAuth.Close())
-	for _, l := range o.opened {
-		if l != nil {
-			l.Close() // if it was not served; else it is closed
-		}
+	var errs []error
+	for _, s := range o.services {
+		errs = append(errs, s.server.Close())
+		s.listener.Close() // if it was not served; else it is closed
 	}
 	o.running.Wait()
-	return err
+	return errors.Join(errs...)
 }
 
 // notReady says what keeps clients from being served, as far as that is known.

@@ -23,7 +23,7 @@ func TestMetricsListenWhereTheSettingsSay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := ops.opened[0].Addr().String(); got != address {
+		if got := ops.services[0].listener.Addr().String(); got != address {
 			t.Errorf("metrics are at %s, not %s", got, address)
 		}
 		if err := ops.close(); err != nil {

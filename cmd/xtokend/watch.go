@@ -7,12 +7,12 @@ import (
 	"xtokend/cmd/xtokend/internal/metrics"
 )
 
-// watch has the metrics include what the parts know of themselves.
-func (p *parts) watch() {
+// watch has the metrics include what the parts and operations know of themselves.
+func (p *parts) watch(o *operations) {
 	p.metrics.Watch(metrics.Sources{
 		Stats:             p.front.Stats,
 		Limits:            p.limitsReached,
-		Panics:            p.panics,
+		Panics:            func() int64 { return p.front.Panics() + p.web.Panics() + o.panics() },
 		Links:             p.linksUp,
 		Domains:           p.domains,
 		CertificateExpiry: p.certificateExpiry,
@@ -27,10 +27,6 @@ func (p *parts) limitsReached() map[string]int64 {
 		counts[limit] += n
 	}
 	return counts
-}
-
-func (p *parts) panics() int64 {
-	return p.front.Panics() + p.web.Panics()
 }
 
 // certificateExpiry is that of the certificate as the next client gets it.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"xtokend/component"
+	"xtokend/internal/httpguard"
 )
 
 // handler routes requests. An endpoint is found with and without a slash behind
@@ -27,8 +28,7 @@ func (s *Server) handler() http.Handler {
 	} else {
 		mux.HandleFunc("/", s.endpoint("", "GET, HEAD, OPTIONS", s.page))
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer s.recoverPanic()
+	guarded := func(w http.ResponseWriter, r *http.Request) {
 		settings := s.settings.Load()
 		// A body that nobody reads is drained before the next request, and an answer
 		// may be read by nobody.
@@ -49,7 +49,8 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		mux.ServeHTTP(w, r)
-	})
+	}
+	return httpguard.Handler(http.HandlerFunc(guarded), &s.panics, s.log)
 }
 
 func noPage(w http.ResponseWriter, _ *http.Request) {

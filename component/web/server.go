@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -209,17 +208,3 @@ func (s *Server) LimitsReached() map[string]int64 { return s.reached.Counts() }
 // Panics is the number of requests that a fault in the program has ended; each
 // left a line with its stack in the log.
 func (s *Server) Panics() int64 { return s.panics.Load() }
-
-// recoverPanic must be deferred directly by a handler.
-func (s *Server) recoverPanic() {
-	v := recover()
-	switch v {
-	case nil:
-		return
-	case http.ErrAbortHandler: // on purpose: breaks the connection
-		panic(v)
-	}
-	s.panics.Add(1)
-	s.log.Error("a fault in the program ended a request; please report it", "panic", v, "stack", string(debug.Stack()))
-	panic(http.ErrAbortHandler)
-}

@@ -20,6 +20,7 @@ import (
 
 	"xtokend/cmd/xtokend/internal/admin"
 	"xtokend/cmd/xtokend/internal/extauth"
+	"xtokend/cmd/xtokend/internal/httpservertest"
 )
 
 // lingering is where net/http waits for half a second before it closes on a client
@@ -121,6 +122,12 @@ func TestAskAndTell(t *testing.T) {
 	if _, err := c.Revoke(t.Context(), strings.Repeat("x", 60000)); !errors.As(err, &refusal) || !refusal.Usage {
 		t.Errorf("a request beyond the limit: %v", err)
 	}
+}
+
+func TestTheNextConnectionWaits(t *testing.T) {
+	httpservertest.ServesAtMost(t, 16, func() httpservertest.Server {
+		return admin.NewServer(&daemon{}, slog.New(slog.DiscardHandler))
+	})
 }
 
 func TestServersQuestions(t *testing.T) {

@@ -39,31 +39,38 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Status asks how the daemon is.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
-	return s, c.do(ctx, http.MethodGet, "/status", nil, &s)
+	err = c.do(ctx, http.MethodGet, "/status", nil, &s)
+	return s, err
 }
 
 // Sessions asks who is logged in.
 func (c *Client) Sessions(ctx context.Context) (s []Session, err error) {
-	return s, c.do(ctx, http.MethodGet, "/sessions", nil, &s)
+	err = c.do(ctx, http.MethodGet, "/sessions", nil, &s)
+	return s, err
 }
 
 // Revoke has the daemon refuse the user's tokens of before now and end the user's
 // sessions.
 func (c *Client) Revoke(ctx context.Context, user string) (r Revoked, err error) {
-	return r, c.do(ctx, http.MethodPost, "/revoke", revocation{user}, &r)
+	err = c.do(ctx, http.MethodPost, "/revoke", revocation{user}, &r)
+	return r, err
 }
 
 // Drain has the daemon let nobody new in.
 func (c *Client) Drain(ctx context.Context) (d Drained, err error) {
-	return d, c.do(ctx, http.MethodPost, "/drain", nil, &d)
+	err = c.do(ctx, http.MethodPost, "/drain", nil, &d)
+	return d, err
 }
 
 // Answer asks on behalf of a server; it is an [extauth.Answer]. It keeps no
 // connection: there are few, and others need them.
-func (c *Client) Answer(ctx context.Context, q extauth.Question) (bool, error) {
+func (c *Client) Answer(ctx context.Context, q extauth.Question) (yes bool, err error) {
 	defer c.Close()
 	var a Answered
-	return a.Yes, c.do(ctx, http.MethodPost, "/answer", q, &a)
+	if err := c.do(ctx, http.MethodPost, "/answer", q, &a); err != nil {
+		return false, err
+	}
+	return a.Yes, nil
 }
 
 func (c *Client) do(ctx context.Context, method, path string, question, into any) error {

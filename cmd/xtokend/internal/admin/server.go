@@ -4,33 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"xtokend/cmd/xtokend/internal/extauth"
+	"xtokend/cmd/xtokend/internal/httpserver"
 )
 
-const (
-	connections = 16
-	headerBytes = 4096
-	// bodyBytes is enough for a server's question, which JSON may write as six times
-	// as many bytes, and for an address: none is longer than 3071 (RFC 7622 §3.1).
-	bodyBytes   = 6*extauth.MaxQuestionBytes + 200
-	readTimeout = 5 * time.Second
-	// writeTimeout includes the wait for the replay store.
-	writeTimeout = 30 * time.Second
-	idleTimeout  = 10 * time.Second
-)
-
-// Server answers the commands. Connections, requests and answers are bounded in
-// number, size and time.
+// Server answers the commands.
 type Server struct {
+	*httpserver.Server
 	daemon Daemon
 	log    *slog.Logger
-	http   *http.Server
 }
 
 // NewServer returns a server that serves nothing yet. The log gets what people
@@ -49,26 +34,19 @@ func NewServer(d Daemon, log *slog.Logger) *Server {
 		}
 		reply(w, http.StatusOK, done)
 	})
-	s.http = &http.Server{
-		Handler:                      http.MaxBytesHandler(mux, bodyBytes),
-		ReadTimeout:                  readTimeout,
-		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
-		MaxHeaderBytes:               headerBytes,
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	bounds := httpserver.Bounds{
+		Connections: 16,
+		HeaderBytes: 4096,
+		// Enough for a server's question, which JSON may write as six times as many bytes,
+		// and for an address: none is longer than 3071 (RFC 7622 §3.1).
+		BodyBytes: 6*extauth.MaxQuestionBytes + 200,
+		Request:   5 * time.Second,
+		Answer:    30 * time.Second, // with the wait for the replay store
+		Idle:      10 * time.Second,
 	}
+	s.Server = httpserver.New(mux, bounds, nil, log)
 	return s
 }
-
-// Serve blocks until the listener fails or Close is called, and then returns
-// http.ErrServerClosed. The listener is closed.
-func (s *Server) Serve(l net.Listener) error {
-	return s.http.Serve(netutil.LimitListener(l, connections))
-}
-
-// Close closes the listeners and all connections.
-func (s *Server) Close() error { return s.http.Close() }
 
 // revocation is the body of a request to revoke.
 type revocation struct {

@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -28,8 +29,12 @@ func question(verb extauth.Verb, r *http.Request) (q extauth.Question, status in
 			return q, http.StatusUnsupportedMediaType, "send application/x-www-form-urlencoded"
 		}
 		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return q, http.StatusRequestEntityTooLarge, "the body is too long, or has not come in time"
+		var tooLong *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLong):
+			return q, http.StatusRequestEntityTooLarge, "the body is too long"
+		case err != nil:
+			return q, http.StatusRequestTimeout, "the body has not come in time"
 		}
 		encoded = string(body)
 	}

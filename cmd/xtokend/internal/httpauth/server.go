@@ -16,79 +16,51 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"xtokend/cmd/xtokend/internal/extauth"
+	"xtokend/cmd/xtokend/internal/httpserver"
 	"xtokend/internal/storm"
 )
 
-const (
-	connections = 256
-	// headerBytes has room for a question in the query, of which each byte may be
-	// written as three.
-	headerBytes = 4096 + 3*extauth.MaxQuestionBytes
-	bodyBytes   = 3 * extauth.MaxQuestionBytes
-	// readTimeout bounds a request, its body included; writeTimeout also the answer.
-	readTimeout  = 5 * time.Second
-	writeTimeout = 10 * time.Second
-	idleTimeout  = 2 * time.Minute
-	// answerTimeout is shorter than the servers wait: 5 s for ejabberd_auth_http.
-	answerTimeout = 4 * time.Second
-)
+// answerTimeout is shorter than the servers wait: 5 s for ejabberd_auth_http.
+const answerTimeout = 4 * time.Second
 
-// Config is what a Server is made of. Secret and Answer must be set.
+// Config is what a Server is made of. All but TLS must be set.
 type Config struct {
 	// Secret is what a server must show: as a bearer token (RFC 6750 §2.1), or as the
-	// password of any user name (RFC 7617), which is all that the three know.
+	// password of any user name (RFC 7617), which is all that the three know. Empty:
+	// nobody can show it.
 	Secret string
 	Answer extauth.Answer
-	// TLS is for ServeTLS.
-	TLS    *tls.Config
+	TLS    *tls.Config // nil: in clear, for loopback
 	Logger *slog.Logger
 }
 
-// Server answers the questions. Connections, requests and answers are bounded in
-// number, size and time. Nothing of a request is ever logged: its query holds a token.
+// Server answers the questions. Nothing of a request is ever logged: its query holds a
+// token.
 type Server struct {
+	*httpserver.Server
 	secret [sha256.Size]byte
 	answer extauth.Answer
 	log    *slog.Logger
 	storms *storm.Log
-	http   *http.Server
 }
 
 // NewServer returns a server that serves nothing yet.
 func NewServer(c Config) *Server {
 	s := &Server{secret: sha256.Sum256([]byte(c.Secret)), answer: c.Answer, log: c.Logger, storms: storm.New(time.Now)}
-	onlyHTTP1 := new(http.Protocols)
-	onlyHTTP1.SetHTTP1(true)
-	s.http = &http.Server{
-		Handler:                      http.MaxBytesHandler(http.HandlerFunc(s.serve), bodyBytes),
-		TLSConfig:                    c.TLS,
-		Protocols:                    onlyHTTP1,
-		ReadTimeout:                  readTimeout,
-		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
-		MaxHeaderBytes:               headerBytes,
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	bounds := httpserver.Bounds{
+		Connections: 256,
+		// Room for a question in the query or in the body, of which each byte may be
+		// written as three.
+		HeaderBytes: 4096 + 3*extauth.MaxQuestionBytes,
+		BodyBytes:   3 * extauth.MaxQuestionBytes,
+		Request:     5 * time.Second,
+		Answer:      10 * time.Second,
+		Idle:        2 * time.Minute,
 	}
+	s.Server = httpserver.New(http.HandlerFunc(s.serve), bounds, c.TLS, c.Logger)
 	return s
 }
-
-// Serve blocks until the listener fails or Close is called, and then returns
-// http.ErrServerClosed. The listener is closed. It answers in clear: for loopback.
-func (s *Server) Serve(l net.Listener) error {
-	return s.http.Serve(netutil.LimitListener(l, connections))
-}
-
-// ServeTLS is like Serve, over TLS.
-func (s *Server) ServeTLS(l net.Listener) error {
-	return s.http.ServeTLS(netutil.LimitListener(l, connections), "", "")
-}
-
-// Close closes the listeners and all connections.
-func (s *Server) Close() error { return s.http.Close() }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
@@ -140,6 +112,9 @@ func (s *Server) authorized(r *http.Request) bool {
 	case strings.EqualFold(scheme, "Basic"):
 		_, shown, _ = r.BasicAuth()
 	default:
+		return false
+	}
+	if shown == "" {
 		return false
 	}
 	sum := sha256.Sum256([]byte(shown))

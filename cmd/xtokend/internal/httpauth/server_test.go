@@ -14,11 +14,14 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"xtokend/cmd/xtokend/internal/extauth"
 	"xtokend/cmd/xtokend/internal/httpauth"
+	"xtokend/cmd/xtokend/internal/httpservertest"
 	"xtokend/internal/peertest"
 	"xtokend/internal/testcert"
 )
@@ -57,13 +60,7 @@ func serve(t *testing.T, c httpauth.Config) (address string, log *peertest.Log) 
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() {
-		if c.TLS != nil {
-			served <- s.ServeTLS(l)
-			return
-		}
-		served <- s.Serve(l)
-	}()
+	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
 		s.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
@@ -196,6 +193,64 @@ func exchange(t *testing.T, address, request string) (status int, answer string)
 		t.Errorf("a length of %d for %d bytes", r.ContentLength, len(body))
 	}
 	return r.StatusCode, string(body)
+}
+
+func TestTheNextConnectionWaits(t *testing.T) {
+	httpservertest.ServesAtMost(t, 256, func() httpservertest.Server {
+		return httpauth.NewServer(httpauth.Config{Secret: secret, Answer: site, Logger: slog.New(slog.DiscardHandler)})
+	})
+}
+
+// Without a secret nobody may ask, not even who shows none.
+func TestWithoutASecretNobodyIsAnswered(t *testing.T) {
+	for _, authorization := range []string{"Bearer ", "Bearer", "Basic ", basic(""), "Basic Og=="} {
+		synctest.Test(t, func(t *testing.T) {
+			s := httpauth.NewServer(httpauth.Config{Answer: site, Logger: slog.New(slog.DiscardHandler)})
+			client := httpservertest.Start(t, s).Dial()
+			defer client.Close()
+			go io.WriteString(client, "GET /user_exists?user=alice&server=example.org HTTP/1.1\r\nHost: x\r\nAuthorization: "+authorization+"\r\n\r\n")
+			answer, err := http.ReadResponse(bufio.NewReader(client), nil)
+			if err != nil || answer.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%q: %v, %v", authorization, answer, err)
+			}
+		})
+	}
+}
+
+// A daemon that does not answer must not keep a server waiting longer than that
+// waits itself, and an answer that comes with an error is none.
+func TestAnAnswerThatTakesTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(ctx context.Context, _ extauth.Question) (bool, error) {
+			<-ctx.Done()
+			return true, ctx.Err()
+		}
+		s := httpauth.NewServer(httpauth.Config{Secret: secret, Answer: slow, Logger: slog.New(slog.DiscardHandler)})
+		client := httpservertest.Start(t, s).Dial()
+		defer client.Close()
+		begun := time.Now()
+		go io.WriteString(client, "GET /user_exists?user=alice&server=example.org HTTP/1.1\r\nHost: x\r\nAuthorization: "+basic(secret)+"\r\n\r\n")
+		answer, err := http.ReadResponse(bufio.NewReader(client), nil)
+		if err != nil || answer.StatusCode != http.StatusServiceUnavailable || time.Since(begun) != 4*time.Second {
+			t.Errorf("%v, %v after %v", answer, err, time.Since(begun))
+		}
+	})
+}
+
+// A body that does not come in time is not what has come of it.
+func TestABodyThatTakesTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := httpauth.NewServer(httpauth.Config{Secret: secret, Answer: site, Logger: slog.New(slog.DiscardHandler)})
+		client := httpservertest.Start(t, s).Dial()
+		defer client.Close()
+		const half = "user=alice&server=example.org"
+		go io.WriteString(client, "POST /user_exists HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\nAuthorization: "+
+			basic(secret)+"\r\n\r\n"+half)
+		answer, err := http.ReadResponse(bufio.NewReader(client), nil)
+		if err != nil || answer.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("%v, %v", answer, err)
+		}
+	})
 }
 
 // Two ways to show the secret must not hide a third.

@@ -8,4 +8,4 @@ import (
 
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-func (s *Server) Handler() http.Handler { return s.http.Handler }
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"xtokend/cmd/xtokend/internal/httpservertest"
 	"xtokend/cmd/xtokend/internal/metrics"
 )
 
@@ -77,6 +78,12 @@ func TestServer(t *testing.T) {
 	if status, text := ask("GET", "/readyz"); status != 200 || text != "ready\n" {
 		t.Errorf("GET /readyz: %d %q", status, text)
 	}
+}
+
+func TestTheNextConnectionWaits(t *testing.T) {
+	httpservertest.ServesAtMost(t, 64, func() httpservertest.Server {
+		return metrics.NewServer(newWorld().Metrics, metrics.Health{}, slog.New(slog.DiscardHandler))
+	})
 }
 
 // A process that is stuck says so, as often as it is asked.
