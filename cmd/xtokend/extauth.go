@@ -31,16 +31,20 @@ func (c *extauthCommand) Run(p *process) error {
 	}
 	client := admin.NewClient(path)
 	defer client.Close()
-	asker := extauth.Asker{Protocol: extauth.Ejabberd, In: p.stdin, Out: flushing{p}, Answer: client.Answer}
-	if c.Protocol == extauth.Generic.String() {
-		// Prosody reads what is said on standard error as an answer.
-		asker.Protocol = extauth.Generic
-	} else {
-		asker.Trouble = p.trouble(path)
+	return c.serve(context.Background(), p, client.Answer, p.trouble(path))
+}
+
+// serve says nothing to Prosody but answers: it reads standard error too, and starts a
+// program anew only if its exit status was 0.
+func (c *extauthCommand) serve(ctx context.Context, p *process, answer extauth.Answer, trouble func(error)) error {
+	asker := extauth.Asker{Protocol: extauth.Ejabberd, In: p.stdin, Out: flushing{p}, Answer: answer, Trouble: trouble}
+	quiet := c.Protocol == extauth.Generic.String()
+	if quiet {
+		asker.Protocol, asker.Trouble = extauth.Generic, nil
 	}
-	err = asker.Serve(context.Background())
-	if errors.Is(err, extauth.ErrLate) && asker.Trouble == nil {
-		return nil // an exit status of 0 has Prosody start the program anew
+	err := asker.Serve(ctx)
+	if quiet && (errors.Is(err, extauth.ErrLate) || errors.Is(err, extauth.ErrOutOfTurn)) {
+		return nil
 	}
 	return err
 }
