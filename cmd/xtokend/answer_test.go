@@ -79,41 +79,53 @@ func (a *asked) tls() *config.TLS {
 // get asks over HTTP, and returns the answer and the certificate's serial number.
 func (a *asked) get(secret string, q extauth.Question) (answer string, serial int64) {
 	a.t.Helper()
+	answer, serial, err := a.request(secret, q)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return answer, serial
+}
+
+func (a *asked) request(secret string, q extauth.Question) (answer string, serial int64, err error) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // which certificate it is, is looked at
 	defer transport.CloseIdleConnections()
 	query := url.Values{"user": {q.User}, "server": {q.Server}, "pass": {q.Password}}.Encode()
 	request, err := http.NewRequestWithContext(a.t.Context(), http.MethodGet, fmt.Sprintf("https://%s/%s?%s", a.address, q.Verb, query), nil)
 	if err != nil {
-		a.t.Fatal(err)
+		return "", 0, err
 	}
 	request.Header.Set("Authorization", "Bearer "+secret)
 	got, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		a.t.Fatal(err)
+		return "", 0, err
 	}
 	defer got.Body.Close()
 	text, err := io.ReadAll(got.Body)
 	if err != nil {
-		a.t.Fatal(err)
+		return "", 0, err
 	}
-	return string(text), got.TLS.PeerCertificates[0].SerialNumber.Int64()
+	return string(text), got.TLS.PeerCertificates[0].SerialNumber.Int64(), nil
 }
 
 func (a *asked) token(user string) string {
 	a.t.Helper()
-	key, err := auth.NewKey(secondSeed, secondSecret, time.Time{})
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	name, err := auth.PrepareName(user)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	token, err := key.Issue(name, "example.org", time.Now())
+	token, err := a.issue(user)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	return token
+}
+
+func (a *asked) issue(user string) (string, error) {
+	key, err := auth.NewKey(secondSeed, secondSecret, time.Time{})
+	if err != nil {
+		return "", err
+	}
+	name, err := auth.PrepareName(user)
+	if err != nil {
+		return "", err
+	}
+	return key.Issue(name, "example.org", time.Now())
 }
 
 func TestADaemonWithoutClientsAnswers(t *testing.T) {
@@ -193,5 +205,65 @@ func TestReloadOfADaemonWithoutClients(t *testing.T) {
 	}
 	if got, _ := a.get(bearerSecret, carol); got != "true" {
 		t.Errorf("behind a reload that was refused: %q", got)
+	}
+}
+
+// Whoever asks while the settings are read, or the daemon lets nobody new in, is answered
+// like at any other time: each good token is taken, once.
+func TestAnswersDuringReloadsAndADrain(t *testing.T) {
+	a := startAsked(t)
+	client := admin.NewClient(a.socket)
+	defer client.Close()
+	both := func() error {
+		for _, ask := range []func(extauth.Question) (bool, error){
+			func(q extauth.Question) (bool, error) { return client.Answer(a.t.Context(), q) },
+			func(q extauth.Question) (bool, error) {
+				text, _, err := a.request(bearerSecret, q)
+				return text == "true", err
+			},
+		} {
+			token, err := a.issue("alice")
+			if err != nil {
+				return err
+			}
+			q := extauth.Question{Verb: extauth.CheckPassword, User: "alice", Server: "example.org", Password: token}
+			for _, want := range []bool{true, false} {
+				if yes, err := ask(q); yes != want || err != nil {
+					return fmt.Errorf("%v, %v, want %v", yes, err, want)
+				}
+			}
+		}
+		return nil
+	}
+	reloaded, answered := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			if err := both(); err != nil {
+				answered <- err
+				return
+			}
+			select {
+			case <-reloaded:
+				answered <- nil
+				return
+			default:
+			}
+		}
+	}()
+	for range 5 {
+		a.reload(a.settings(), reloadDone)
+	}
+	close(reloaded)
+	if err := <-answered; err != nil {
+		t.Errorf("while the settings are read: %v", err)
+	}
+	if _, err := client.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := client.Status(t.Context()); err != nil || !status.Draining {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	if err := both(); err != nil {
+		t.Errorf("after a drain: %v", err)
 	}
 }
