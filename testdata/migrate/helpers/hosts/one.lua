@@ -1,0 +1,3 @@
+in_a_file = true
+VirtualHost "included.example"
+	enabled = false

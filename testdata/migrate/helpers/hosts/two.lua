@@ -1,0 +1,1 @@
+modules_disabled = { "time" }
