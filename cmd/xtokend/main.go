@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	_ "time/tzdata" // issuer_timezone must not depend on the machine
 
 	"github.com/alecthomas/kong"
@@ -36,6 +37,7 @@ type commands struct {
 	Revoke   revokeCommand   `cmd:"" help:"End a user's sessions and refuse the tokens that the user has got before now."`
 	Drain    drainCommand    `cmd:"" help:"Have the running daemon let nobody new in, and leave all sessions alone."`
 	Extauth  extauthCommand  `cmd:"" help:"Answer a server that asks an external program whether a password is right."`
+	Migrate  migrateCommand  `cmd:"" help:"Make the settings of a Prosody that verifies tokens with Lua modules, and change that server's."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
@@ -78,7 +80,7 @@ func (p *process) run(args []string, exit func(status int)) int {
 		kong.Name("xtokend"),
 		kong.Description("Lets users log in to an XMPP server with one-time tokens."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.Vars{"config": config.DefaultPath},
+		kong.Vars{"config": config.DefaultPath, "folder": filepath.Dir(config.DefaultPath)},
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(exit),
 		kong.Bind(p),

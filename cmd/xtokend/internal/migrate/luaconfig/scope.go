@@ -57,14 +57,20 @@ func (f *fileScope) index(L *lua.LState) int {
 }
 
 func (f *fileScope) newIndex(L *lua.LState) int {
-	place := Place{Path: f.path}
-	if caller, ok := L.GetStack(1); ok {
-		if _, err := L.GetInfo("Sl", caller, lua.LNil); err == nil {
-			place.Line = caller.CurrentLine
-		}
-	}
-	f.set(f.current, L.CheckString(2), L.Get(3), &place)
+	f.set(f.current, L.CheckString(2), L.Get(3), f.caller(L))
 	return 0
+}
+
+// caller returns the line that calls a function, nil if it is not known.
+func (f *fileScope) caller(L *lua.LState) *Place {
+	caller, ok := L.GetStack(1)
+	if !ok {
+		return nil
+	}
+	if _, err := L.GetInfo("Sl", caller, lua.LNil); err != nil {
+		return nil
+	}
+	return &Place{Path: f.path, Line: caller.CurrentLine}
 }
 
 // virtualHost is VirtualHost "name", with options in a table behind it or without.
@@ -74,7 +80,7 @@ func (f *fileScope) virtualHost(L *lua.LState) int {
 		L.RaiseError("host %q is a Component already", name)
 	}
 	f.current = name
-	f.set(name, "defined", lua.LTrue, nil)
+	f.set(name, Defined, lua.LTrue, f.caller(L))
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		f.current = Global
 		options, ok := L.Get(1).(*lua.LTable)
@@ -90,7 +96,7 @@ func (f *fileScope) virtualHost(L *lua.LState) int {
 // component is Component "name", with a module or options behind it or without.
 func (f *fileScope) component(L *lua.LState) int {
 	name := f.prepare(L)
-	if h := f.values[name]; h != nil && h["defined"] != nil && h["component_module"] == nil {
+	if h := f.values[name]; h != nil && h[Defined] != nil && h["component_module"] == nil {
 		L.RaiseError("component %q is a VirtualHost already", name)
 	}
 	f.set(name, "component_module", lua.LString("component"), nil)

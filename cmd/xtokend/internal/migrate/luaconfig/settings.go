@@ -13,6 +13,9 @@ import (
 // Global is the name under which the settings of the whole server are kept.
 const Global = "*"
 
+// Defined is the option that every virtual host has. Its place is that of VirtualHost.
+const Defined = "defined"
+
 // Settings is what a configuration says.
 type Settings struct {
 	// Hosts are virtual hosts, components and [Global], by prepared name.

@@ -1,0 +1,185 @@
+// Package migrate makes xtokend's settings of a Prosody that verifies tokens with
+// Lua modules, and changes that server's settings so that xtokend can stand before
+// it. It reads files, and writes none but in [Plan.Write].
+package migrate
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"xtokend/cmd/xtokend/internal/migrate/luaconfig"
+)
+
+// Options say what is migrated, and where to.
+type Options struct {
+	// Path is that of Prosody's settings.
+	Path string
+	// Folder is where xtokend's settings and secrets go.
+	Folder string
+	// Issuers are files with the issuer's key, a buildout's secrets.cfg or a
+	// zope.conf, for hosts whose own settings have none.
+	Issuers []string
+	// Environ is what the settings see of the environment; nil: the process's.
+	Environ []string
+}
+
+// File is a file before and after. Before is "" for a new one.
+type File struct {
+	Path, Before, After string
+	// Secret files are never shown.
+	Secret bool
+}
+
+// Plan is all that a migration does.
+type Plan struct {
+	// Domains are those whose users log in with tokens, one or more.
+	Domains []string
+	// Own are xtokend's files: the settings first, then those with secrets.
+	Own []File
+	// Prosody are the changed files of Prosody.
+	Prosody []File
+	// ByHand are changes of Prosody's settings that could not be made.
+	ByHand []ByHand
+	// Left is what was not carried over, or works in another way, one sentence each.
+	Left []string
+
+	secrets []string
+}
+
+// ErrNoTokens says that no host uses the modules, perhaps because all has been
+// migrated.
+var ErrNoTokens = errors.New(`no virtual host has authentication = "token"`)
+
+// Provider names of mod_auth_token; "hmac" is what it was called before.
+var providers = []string{"token", "hmac"}
+
+// modulesOut are those that xtokend stands for.
+var modulesOut = []string{"auth_token", "sasl_token", "auth_hmac", "sasl_hmac"}
+
+// passwordModules let users change the password of their account, or delete it.
+var passwordModules = []string{"register", "register_ibr", "user_account_management"}
+
+// migration is one run of Make.
+type migration struct {
+	Options
+	Plan
+	settings *luaconfig.Settings
+	tokens   []string // virtual hosts that have token authentication
+	others   []string // virtual hosts that do not
+	keepHTTP bool     // Prosody goes on to serve something over HTTP
+	c2sPort  int      // of Prosody, on loopback
+}
+
+// Make reads the settings and works out the plan.
+func Make(o Options) (*Plan, error) {
+	settings, err := luaconfig.Evaluate(o.Path, luaconfig.Options{Environ: o.Environ})
+	if err != nil {
+		return nil, err
+	}
+	m := &migration{Options: o, settings: settings}
+	m.sortHosts()
+	if len(m.tokens) == 0 {
+		return nil, ErrNoTokens
+	}
+	m.Domains = m.tokens
+	m.keepHTTP = len(m.httpModules()) > 0
+	m.c2sPort = m.freePort(5322)
+	if err := m.own(); err != nil {
+		return nil, err
+	}
+	if err := m.prosody(); err != nil {
+		return nil, err
+	}
+	m.leave()
+	return &m.Plan, nil
+}
+
+// sortHosts tells hosts with tokens from others. Prosody takes a host as disabled
+// if enabled is false, nothing else.
+func (m *migration) sortHosts() {
+	for _, host := range m.settings.Order {
+		if host == luaconfig.Global || m.settings.Own(host, "component_module") != nil || m.settings.Get(host, "enabled") == false {
+			continue
+		}
+		provider, _ := m.settings.Get(host, "authentication").(string)
+		if slices.Contains(providers, provider) {
+			m.tokens = append(m.tokens, host)
+		} else {
+			m.others = append(m.others, host)
+		}
+	}
+}
+
+func (m *migration) left(format string, args ...any) {
+	m.Left = append(m.Left, fmt.Sprintf(format, args...))
+}
+
+// modules returns what a host loads beyond what every host does.
+func (m *migration) modules(host string) []string {
+	var enabled []string
+	if m.settings.Own(host, "component_module") == nil {
+		enabled = luaconfig.Strings(m.settings.Own(luaconfig.Global, "modules_enabled"))
+	}
+	if host != luaconfig.Global {
+		enabled = append(slices.Clone(enabled), luaconfig.Strings(m.settings.Own(host, "modules_enabled"))...)
+	}
+	disabled := luaconfig.Strings(m.settings.Get(host, "modules_disabled"))
+	return slices.DeleteFunc(enabled, func(name string) bool { return slices.Contains(disabled, name) })
+}
+
+// httpModules returns what serves something over HTTP other than the clients of
+// hosts with tokens, each with its host.
+func (m *migration) httpModules() []string {
+	var found []string
+	for _, host := range m.settings.Order {
+		if host == luaconfig.Global || m.settings.Get(host, "enabled") == false {
+			continue
+		}
+		modules := m.modules(host)
+		if module, ok := m.settings.Own(host, "component_module").(string); ok {
+			modules = append(modules, module)
+		}
+		for _, name := range modules {
+			forClients := name == "bosh" || name == "websocket"
+			if forClients && slices.Contains(m.tokens, host) || !forClients && !servesHTTP(name) {
+				continue
+			}
+			found = append(found, fmt.Sprintf("%s of %s", name, host))
+		}
+	}
+	return found
+}
+
+// servesHTTP goes by the names that modules for HTTP have.
+func servesHTTP(module string) bool {
+	return strings.Contains(module, "http") || strings.Contains(module, "web") ||
+		slices.Contains([]string{"invites_page", "conversejs", "rest", "pastebin", "prometheus", "openmetrics"}, module)
+}
+
+// secretFile returns the text of a secret file of xtokend: what is there already,
+// so that a second run changes nothing, else a new secret.
+func (m *migration) secretFile(name, given string) (path, secret string) {
+	path = filepath.Join(m.Folder, name)
+	before, err := os.ReadFile(path)
+	secret = strings.TrimSpace(string(before))
+	switch {
+	case given != "":
+		secret = given
+	case err != nil || secret == "":
+		random := make([]byte, 32)
+		rand.Read(random)
+		// The alphabet without + and / needs no quotes anywhere.
+		secret = base64.RawURLEncoding.EncodeToString(random)
+	}
+	if secret != strings.TrimSpace(string(before)) {
+		m.Own = append(m.Own, File{Path: path, Before: string(before), After: secret + "\n", Secret: true})
+	}
+	m.secrets = append(m.secrets, secret)
+	return path, secret
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/migrate"
+)
+
+type migrateCommand struct {
+	Settings string   `arg:"" name:"prosody.cfg.lua" help:"Prosody's settings, /etc/prosody/prosody.cfg.lua say."`
+	Folder   string   `placeholder:"DIR" default:"${folder}" help:"Where xtokend's settings go (default ${folder})."`
+	Issuer   []string `placeholder:"FILE" sep:"none" help:"Where the key is if Prosody's settings do not hold it: a buildout's secrets.cfg, or a zope.conf."`
+	Write    bool     `help:"Write the files. Without it nothing is touched."`
+	Users    string   `placeholder:"DOMAIN" help:"Print the users of DOMAIN who have left something on the server, for xtokend accounts add."`
+}
+
+// Run shows what takes the place of the Lua modules, and writes it if told to.
+func (c *migrateCommand) Run(p *process) error {
+	o := migrate.Options{Path: c.Settings, Folder: c.Folder, Issuers: c.Issuer}
+	if c.Users != "" {
+		return c.users(p, o)
+	}
+	plan, err := migrate.Make(o)
+	if errors.Is(err, migrate.ErrNoTokens) {
+		return usage("if it has been migrated, there is nothing left to do", "%s: %v", c.Settings, err)
+	}
+	if err != nil {
+		return &failure{status: exitUsage, text: err.Error(), cause: err}
+	}
+	fmt.Fprint(p.stdout, plan.Diff())
+	for _, text := range plan.Left {
+		p.say("warning", text, "")
+	}
+	for _, b := range plan.ByHand {
+		host := "of " + b.Host
+		if b.Host == "*" {
+			host = "of the whole server"
+		}
+		p.say("error", fmt.Sprintf("%s: cannot be changed here: %s", b.Place, b.Why), fmt.Sprintf("write by hand, %s: %s", host, b.Line))
+	}
+	if c.Write {
+		err = c.write(p, plan)
+	}
+	if err == nil {
+		c.next(p, plan)
+	}
+	if err == nil && len(plan.ByHand) > 0 {
+		return &failure{status: exitFailure}
+	}
+	return err
+}
+
+// write writes all files and has the settings looked at as `xtokend check` does.
+func (c *migrateCommand) write(p *process, plan *migrate.Plan) error {
+	backups, err := plan.Write()
+	for _, path := range backups {
+		fmt.Fprintf(p.stdout, "kept: %s\n", path)
+	}
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(c.path(), config.Options{Need: config.Everything})
+	p.warn(cfg.Warnings)
+	return err
+}
+
+func (c *migrateCommand) path() string { return filepath.Join(c.Folder, "xtokend.toml") }
+
+// next says what is to be done then, in its order.
+func (c *migrateCommand) next(p *process, plan *migrate.Plan) {
+	fmt.Fprintln(p.stdout, "\nnext:")
+	step := func(format string, args ...any) { fmt.Fprintf(p.stdout, "  "+format+"\n", args...) }
+	if !c.Write {
+		step("xtokend migrate --write %s", c.Settings)
+	}
+	step("xtokend check --config %s", c.path())
+	step("systemctl restart prosody && systemctl start xtokend")
+	for _, domain := range plan.Domains {
+		step("xtokend migrate --users %s %s | xtokend accounts --config %s --domain %s add", domain, c.Settings, c.path(), domain)
+	}
+}
+
+// users prints the names of those who need an account.
+func (c *migrateCommand) users(p *process, o migrate.Options) error {
+	users, queries, err := migrate.Users(o, c.Users)
+	if err != nil {
+		return &failure{status: exitUsage, text: err.Error(), cause: err}
+	}
+	for _, user := range users {
+		fmt.Fprintln(p.stdout, user)
+	}
+	for _, query := range queries {
+		p.say("warning", "other users are in Prosody's database: ask it, and give the names to xtokend accounts add", query)
+	}
+	return nil
+}
