@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/cmd/xtokend/internal/migrate"
@@ -13,22 +14,29 @@ type migrateCommand struct {
 	Settings string   `arg:"" name:"prosody.cfg.lua" help:"Prosody's settings, /etc/prosody/prosody.cfg.lua say."`
 	Folder   string   `placeholder:"DIR" default:"${folder}" help:"Where xtokend's settings go (default ${folder})."`
 	Issuer   []string `placeholder:"FILE" sep:"none" help:"Where the key is if Prosody's settings do not hold it: a buildout's secrets.cfg, or a zope.conf."`
+	Port     int      `name:"server-port" placeholder:"PORT" default:"5322" help:"The loopback port that Prosody's port for clients is moved to (default 5322)."`
 	Write    bool     `help:"Write the files. Without it nothing is touched."`
 	Users    string   `placeholder:"DOMAIN" help:"Print the users of DOMAIN who have left something on the server, for xtokend accounts add."`
 }
 
 // Run shows what takes the place of the Lua modules, and writes it if told to.
 func (c *migrateCommand) Run(p *process) error {
-	o := migrate.Options{Path: c.Settings, Folder: c.Folder, Issuers: c.Issuer}
+	o := migrate.Options{Path: c.Settings, Folder: c.Folder, Issuers: c.Issuer, ServerPort: c.Port}
 	if c.Users != "" {
 		return c.users(p, o)
 	}
 	plan, err := migrate.Make(o)
-	if errors.Is(err, migrate.ErrNoTokens) {
-		return usage("if it has been migrated, there is nothing left to do", "%s: %v", c.Settings, err)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, migrate.ErrMigrated):
+		fmt.Fprintf(p.stdout, "%s: nothing to do: %v\n", c.Settings, err)
+		return nil
+	case errors.Is(err, migrate.ErrNoTokens):
+		return usage("name the settings that Prosody runs with", "%s: %v", c.Settings, err)
+	case err != nil:
 		return &failure{status: exitUsage, text: err.Error(), cause: err}
+	}
+	if err := c.otherDomains(plan.Domains); err != nil {
+		return err
 	}
 	fmt.Fprint(p.stdout, plan.Diff())
 	for _, text := range plan.Left {
@@ -53,6 +61,18 @@ func (c *migrateCommand) Run(p *process) error {
 	return err
 }
 
+// otherDomains refuses to write settings in the place of some that serve a domain
+// which is not migrated now.
+func (c *migrateCommand) otherDomains(domains []string) error {
+	cfg, _ := config.Load(c.path(), config.Options{}) // what there is of it
+	for _, d := range cfg.Domains {
+		if d.Name != "" && !slices.Contains(domains, d.Name) {
+			return usage("name another folder with --folder, and copy the new [[domain]] by hand", "%s serves %s too", c.path(), d.Name)
+		}
+	}
+	return nil
+}
+
 // write writes all files and has the settings looked at as `xtokend check` does.
 func (c *migrateCommand) write(p *process, plan *migrate.Plan) error {
 	backups, err := plan.Write()
@@ -74,7 +94,7 @@ func (c *migrateCommand) next(p *process, plan *migrate.Plan) {
 	fmt.Fprintln(p.stdout, "\nnext:")
 	step := func(format string, args ...any) { fmt.Fprintf(p.stdout, "  "+format+"\n", args...) }
 	if !c.Write {
-		step("xtokend migrate --write %s", c.Settings)
+		step("the same command with --write")
 	}
 	step("xtokend check --config %s", c.path())
 	step("systemctl restart prosody && systemctl start xtokend")

@@ -4,6 +4,7 @@
 package migrate
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -25,6 +26,9 @@ type Options struct {
 	// Issuers are files with the issuer's key, a buildout's secrets.cfg or a
 	// zope.conf, for hosts whose own settings have none.
 	Issuers []string
+	// ServerPort is the loopback port that Prosody's port for clients is moved to, or
+	// the next one that its settings leave free. 0: 5322.
+	ServerPort int
 	// Environ is what the settings see of the environment; nil: the process's.
 	Environ []string
 }
@@ -52,9 +56,13 @@ type Plan struct {
 	secrets []string
 }
 
-// ErrNoTokens says that no host uses the modules, perhaps because all has been
-// migrated.
-var ErrNoTokens = errors.New(`no virtual host has authentication = "token"`)
+// Reasons why there is nothing to migrate.
+var (
+	ErrNoTokens = errors.New(`no virtual host has authentication = "token"`)
+	ErrMigrated = errors.New("a component has the place of the Lua modules already")
+)
+
+const defaultServerPort = 5322
 
 // Provider names of mod_auth_token; "hmac" is what it was called before.
 var providers = []string{"token", "hmac"}
@@ -84,12 +92,15 @@ func Make(o Options) (*Plan, error) {
 	}
 	m := &migration{Options: o, settings: settings}
 	m.sortHosts()
-	if len(m.tokens) == 0 {
+	switch {
+	case len(m.tokens) == 0 && m.migrated():
+		return nil, ErrMigrated
+	case len(m.tokens) == 0:
 		return nil, ErrNoTokens
 	}
 	m.Domains = m.tokens
 	m.keepHTTP = len(m.httpModules()) > 0
-	m.c2sPort = m.freePort(5322)
+	m.c2sPort = m.freePort(cmp.Or(o.ServerPort, defaultServerPort))
 	if err := m.own(); err != nil {
 		return nil, err
 	}
@@ -114,6 +125,22 @@ func (m *migration) sortHosts() {
 			m.others = append(m.others, host)
 		}
 	}
+	// A stock installation has this host, and the provider of the whole server is its too.
+	if i := slices.Index(m.tokens, localhost); i >= 0 && len(m.tokens) > 1 {
+		m.tokens = slices.Delete(m.tokens, i, i+1)
+		m.left("%s has token authentication beside other hosts: it is left out, since no issuer signs for it", localhost)
+	}
+}
+
+const localhost = "localhost"
+
+// migrated reports whether a virtual host has a component among its administrators.
+func (m *migration) migrated() bool {
+	return slices.ContainsFunc(m.others, func(host string) bool {
+		return slices.ContainsFunc(luaconfig.Strings(m.settings.Own(host, "admins")), func(admin string) bool {
+			return m.settings.Own(admin, "component_module") == "component"
+		})
+	})
 }
 
 func (m *migration) left(format string, args ...any) {

@@ -15,7 +15,7 @@ import (
 const (
 	maxFileBytes    = 1 << 20
 	maxFiles        = 500
-	maxInstructions = 2_000_000
+	maxInstructions = 1_000_000
 	maxHeapBytes    = 256 << 20 // more than there was before
 	maxDepth        = 32        // of tables in tables
 	maxNesting      = 20        // of Include

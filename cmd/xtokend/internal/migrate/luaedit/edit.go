@@ -139,7 +139,8 @@ func (f *File) insert(table span, field string) {
 	f.replace(at, at, " "+field+";")
 }
 
-// Remove takes strings out of the list that an option is: all that it holds of them.
+// Remove takes strings out of the list that an option is: all that it holds of
+// them. Unless each is found as a literal nothing is changed.
 func (f *File) Remove(option string, p Place, strings []string) error {
 	v, err := f.find(option, p)
 	if err != nil {
@@ -148,16 +149,22 @@ func (f *File) Remove(option string, p Place, strings []string) error {
 	if f.at(v.from).source != "{" {
 		return ErrNoTable
 	}
+	var items []item
+	found := map[string]bool{}
 	for _, it := range f.items(v) {
-		if it.key != "" {
+		if it.key != "" || it.value.to != it.value.from+1 {
 			continue
 		}
-		if it.value.to != it.value.from+1 {
-			return ErrComputed
-		}
 		if s, err := unquote(f.at(it.value.from)); err == nil && slices.Contains(strings, s) {
-			f.removeItem(it)
+			found[s] = true
+			items = append(items, it)
 		}
+	}
+	if len(found) < len(strings) {
+		return ErrComputed
+	}
+	for _, it := range items {
+		f.removeItem(it)
 	}
 	return nil
 }
