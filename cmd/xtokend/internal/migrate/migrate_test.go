@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -404,12 +405,10 @@ VirtualHost "localhost" { authentication = "token" }
 
 // Users are those who have left something in Prosody's files.
 func TestUsers(t *testing.T) {
-	p := newPlaceOf(t, `data_path = "data"
-VirtualHost "example.org"
-	storage = { archive = "sql" }
-`)
+	data := t.TempDir()
+	p := newPlaceOf(t, fmt.Sprintf("data_path = %q\nVirtualHost 'example.org'\n\tstorage = { archive = 'sql' }\n", data))
 	for _, name := range []string{"roster/alice.dat", "archive/bob%2esmith.list", "archive/bob%2esmith.list.idx", "archive/alice.list", "roster/j%c3%bcrgen.dat", "roster/bad%zz.dat", "accounts/carol.dat"} {
-		path := filepath.Join(filepath.Dir(p.settings), "data", "example%2eorg", name)
+		path := filepath.Join(data, "example%2eorg", name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,8 @@ var userStores = []string{"roster", "archive", "archive2", "offline", "vcard", "
 
 // Users returns the localparts of those who have left a contact list, an archive or
 // the like in the files of Prosody's internal storage, sorted, and queries for what
-// is in a database.
+// is in a database. As Prosody does, it takes a relative data_path from the folder
+// that it is started in.
 func Users(o Options, host string) (users, queries []string, err error) {
 	settings, err := luaconfig.Evaluate(o.Path, luaconfig.Options{Environ: o.Environ})
 	if err != nil {
@@ -30,9 +31,6 @@ func Users(o Options, host string) (users, queries []string, err error) {
 	path, ok := settings.Get(luaconfig.Global, "data_path").(string)
 	if !ok {
 		path = dataPath
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(settings.Files[0].Path), path)
 	}
 	found := map[string]bool{}
 	for _, store := range userStores {

@@ -16,9 +16,9 @@ const (
 	maxFileBytes    = 1 << 20
 	maxFiles        = 500
 	maxInstructions = 1_000_000
-	maxHeapBytes    = 256 << 20 // more than there was before
-	maxDepth        = 32        // of tables in tables
-	maxNesting      = 20        // of Include
+	maxHeapBytes    = 64 << 20 // more than there was before
+	maxDepth        = 32       // of tables in tables
+	maxNesting      = 20       // of Include
 )
 
 // Options say on what an evaluation is done.

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"xtokend/internal/stockserver"
+	"xtokend/internal/stockserver/stockservertest"
+	"xtokend/internal/testcert"
+	"xtokend/internal/watch"
+)
+
+// migrated is a Prosody that runs with the settings that a migration has left.
+type migrated struct{ settings, log string }
+
+func (migrated) Name() string      { return "Prosody" }
+func (m migrated) LogFile() string { return m.log }
+func (m migrated) Command() *exec.Cmd {
+	return exec.Command("prosody", "-F", "--config", m.settings)
+}
+
+// Accounts are xtokend's to make here.
+func (migrated) Register(context.Context, string, string) error { return fs.ErrInvalid }
+
+func (m migrated) HasAccount(_ context.Context, localpart string) (bool, error) {
+	_, err := os.Stat(filepath.Join(filepath.Dir(m.settings), "data", "example%2eorg", "accounts", localpart+".dat"))
+	return err == nil, nil
+}
+
+// before is a server that verifies tokens by the Lua modules, with its ports.
+const before = `run_as_root = %t
+data_path = %q
+certificates = "certs"
+log = { { levels = { min = "info" }, to = "file", filename = %q } }
+interfaces = { "127.0.0.1" }
+c2s_ports = { %s }
+component_ports = { %s }
+http_ports = { %s }
+https_ports = {}
+s2s_ports = { %s }
+modules_enabled = {
+	"roster"; "saslauth"; "tls"; "disco"; "carbons"; "dialback";
+	"mam"; -- the archive
+	"register"; -- passwords
+	"auth_token"; "sasl_token"; -- tokens
+}
+authentication = "token"
+otp_seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+token_secret = "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U"
+
+VirtualHost "example.org"
+Component "share.example.org" "http_file_share"
+`
+
+// What users had is there after the migration, for whoever comes with a token to the
+// port that clients have always used. HTTP and the port for servers answer as before.
+func TestMigratedServer(t *testing.T) {
+	// Ports of 127.0.0.1, where the migration puts them; the server's own is free at
+	// another one's address too.
+	var clients, component, web, servers, relay string
+	if err := stockserver.FreeAddresses("127.0.0.1", &clients, &component, &web, &servers, &relay); err != nil {
+		t.Fatal(err)
+	}
+	folder, own := t.TempDir(), t.TempDir()
+	path := func(name string) string { return filepath.Join(folder, name) }
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pair, err := testcert.New(testcert.Spec{Names: []string{"example.org"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("certs/example.org.crt", string(pair.Certificate))
+	write("certs/example.org.key", string(pair.Key))
+	write("data/example%2eorg/roster/alice.dat",
+		`return { ["bob@example.org"] = { subscription = "both", name = "Bob of before", groups = {} }, [false] = { version = 3 } };`)
+	settings := path("prosody.cfg.lua")
+	write("prosody.cfg.lua", fmt.Sprintf(before, os.Geteuid() == 0, path("data"), path("prosody.log"),
+		stockserver.Port(clients), stockserver.Port(component), stockserver.Port(web), stockserver.Port(servers)))
+
+	xtokend(t, "", "migrate", "--write", "--folder", own, "--server-port", stockserver.Port(relay), settings)
+	server := stockserver.New(folder, "example.org")
+	server.C2S = relay
+	stockservertest.EndWith(t, server)
+	if err := server.Start(t.Context(), migrated{settings, path("prosody.log")}); err != nil {
+		t.Fatal(err)
+	}
+
+	// This machine's own folders are not a test's.
+	config := filepath.Join(own, "xtokend.toml")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := strings.NewReplacer("/var/lib/xtokend", own, "/run/xtokend", own).Replace(string(text))
+	if err := os.WriteFile(config, []byte(moved), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	users := xtokend(t, "", "migrate", "--users", "example.org", settings)
+	if users != "alice\n" {
+		t.Fatalf("users %q, want alice", users)
+	}
+	if made := xtokend(t, users, "accounts", "--config", config, "add"); made != "made: 1, there already: 0, failed: 0\n" {
+		t.Fatalf("accounts add: %q", made)
+	}
+	var log watch.Output
+	daemon := exec.CommandContext(t.Context(), "xtokend", "serve", "--config", config)
+	daemon.Stderr = &log
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		daemon.Wait()
+		log.Close()
+	}()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("xtokend:\n%s", log.Bytes())
+		}
+	})
+	if err := log.Wait(t.Context(), "msg=ready", 0); err != nil {
+		t.Fatal(err)
+	}
+
+	token := strings.TrimSpace(xtokend(t, "", "token", "--config", config, "alice@example.org"))
+	if roster := rosterOf(t, clients, "alice", token); !strings.Contains(roster, "Bob of before") {
+		t.Errorf("the roster of before is not there:\n%s", roster)
+	}
+	answer, err := http.Get("http://" + web)
+	if err != nil {
+		t.Fatalf("Prosody's HTTP: %v", err)
+	}
+	answer.Body.Close()
+	if c := dial(t, servers); !strings.Contains(inquire(t, c, "<?xml version='1.0'?><stream:stream xmlns='jabber:server' "+
+		"xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' to='example.org' from='example.net' version='1.0'>",
+		"</stream:features>"), "urn:ietf:params:xml:ns:xmpp-tls") {
+		t.Error("other servers are offered no TLS")
+	}
+}
+
+// xtokend runs a command that must succeed, and returns what it prints.
+func xtokend(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "xtokend", args...)
+	var said strings.Builder
+	command.Stdin, command.Stderr = strings.NewReader(stdin), &said
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("xtokend %s: %v\n%s%s", args[0], err, out, said.String())
+	}
+	return string(out)
+}
+
+// rosterOf logs a user in over loopback, where no TLS is needed, and returns the
+// answer to a roster get (RFC 6121 §2.2).
+func rosterOf(t *testing.T, address, localpart, token string) string {
+	t.Helper()
+	const header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>"
+	c := dial(t, address)
+	inquire(t, c, header, "</stream:features>")
+	message := base64.StdEncoding.EncodeToString([]byte("\x00" + localpart + "\x00" + token))
+	inquire(t, c, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='X-TOKEN'>"+message+"</auth>", "<success")
+	inquire(t, c, header, "</stream:features>")
+	inquire(t, c, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "</iq>")
+	return inquire(t, c, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>", "</iq>")
+}
+
+// peer is a connection that is read as a text.
+type peer struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func dial(t *testing.T, address string) *peer {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(time.Minute))
+	return &peer{c, bufio.NewReader(c)}
+}
+
+// inquire sends a text and returns the answer up to the end that is wanted.
+func inquire(t *testing.T, c *peer, text, until string) string {
+	t.Helper()
+	if _, err := c.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	var answer strings.Builder
+	for !strings.Contains(answer.String(), until) {
+		piece, err := c.reader.ReadString('>')
+		answer.WriteString(piece)
+		if err != nil {
+			t.Fatalf("no %s: %v\n%s", until, err, answer.String())
+		}
+	}
+	return answer.String()
+}
