@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"xtokend/internal/prosody"
+	"xtokend/internal/prosodytest"
 	"xtokend/internal/stockserver"
 	"xtokend/internal/stockserver/stockservertest"
 	"xtokend/internal/testcert"
@@ -22,7 +25,7 @@ import (
 )
 
 // migrated is a Prosody that runs with the settings that a migration has left.
-type migrated struct{ settings, log string }
+type migrated struct{ settings, accounts, log string }
 
 func (migrated) Name() string      { return "Prosody" }
 func (m migrated) LogFile() string { return m.log }
@@ -34,12 +37,17 @@ func (m migrated) Command() *exec.Cmd {
 func (migrated) Register(context.Context, string, string) error { return fs.ErrInvalid }
 
 func (m migrated) HasAccount(_ context.Context, localpart string) (bool, error) {
-	_, err := os.Stat(filepath.Join(filepath.Dir(m.settings), "data", "example%2eorg", "accounts", localpart+".dat"))
+	_, err := os.Stat(filepath.Join(m.accounts, localpart+".dat"))
 	return err == nil, nil
 }
 
-// before is a server that verifies tokens by the Lua modules, with its ports.
-const before = `run_as_root = %t
+// noDNS has a server ask nobody for addresses: it looks for an SRV record of other
+// servers' direct TLS even if their domain is an address.
+const noDNS = `unbound = { resolvconf = false; hoststxt = false; options = { ["local-zone:"] = ". static" } }` + "\n"
+
+// before is a server that verifies tokens by the Lua modules, with its ports. Its domain
+// is an address, so that other servers find it without DNS, at the port of RFC 6120 §13.9.
+const before = noDNS + `run_as_root = %t
 data_path = %q
 certificates = "certs"
 log = { { levels = { min = "info" }, to = "file", filename = %q } }
@@ -48,7 +56,9 @@ c2s_ports = { %s }
 component_ports = { %s }
 http_ports = { %s }
 https_ports = {}
-s2s_ports = { %s }
+s2s_interfaces = { %q }
+s2s_require_encryption = false
+s2s_secure_auth = false
 modules_enabled = {
 	"roster"; "saslauth"; "tls"; "disco"; "carbons"; "dialback";
 	"mam"; -- the archive
@@ -59,17 +69,17 @@ authentication = "token"
 otp_seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 token_secret = "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U"
 
-VirtualHost "example.org"
+VirtualHost %q
 Component "share.example.org" "http_file_share"
 `
 
 // What users had is there after the migration, for whoever comes with a token to the
-// port that clients have always used. HTTP and the port for servers answer as before.
+// port that clients have always used. HTTP and other servers reach it as before.
 func TestMigratedServer(t *testing.T) {
-	// Ports of 127.0.0.1, where the migration puts them; the server's own is free at
-	// another one's address too.
-	var clients, component, web, servers, relay string
-	if err := stockserver.FreeAddresses("127.0.0.1", &clients, &component, &web, &servers, &relay); err != nil {
+	domain, other := ownAddress(), ownAddress()
+	// Ports of 127.0.0.1, where the migration puts them.
+	var clients, component, web, relay string
+	if err := stockserver.FreeAddresses("127.0.0.1", &clients, &component, &web, &relay); err != nil {
 		t.Fatal(err)
 	}
 	folder, own := t.TempDir(), t.TempDir()
@@ -79,29 +89,36 @@ func TestMigratedServer(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(path(name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path(name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(path(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pair, err := testcert.New(testcert.Spec{Names: []string{"example.org"}})
+	pair, err := testcert.New(testcert.Spec{Names: []string{domain}, Addresses: []net.IP{net.ParseIP(domain)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	write("certs/example.org.crt", string(pair.Certificate))
-	write("certs/example.org.key", string(pair.Key))
-	write("data/example%2eorg/roster/alice.dat",
+	write("certs/"+domain+".crt", string(pair.Certificate))
+	write("certs/"+domain+".key", string(pair.Key))
+	data := "data/" + strings.ReplaceAll(domain, ".", "%2e")
+	write(data+"/roster/alice.dat",
 		`return { ["bob@example.org"] = { subscription = "both", name = "Bob of before", groups = {} }, [false] = { version = 3 } };`)
 	settings := path("prosody.cfg.lua")
 	write("prosody.cfg.lua", fmt.Sprintf(before, os.Geteuid() == 0, path("data"), path("prosody.log"),
-		stockserver.Port(clients), stockserver.Port(component), stockserver.Port(web), stockserver.Port(servers)))
+		stockserver.Port(clients), stockserver.Port(component), stockserver.Port(web), domain, domain))
 
 	xtokend(t, "", "migrate", "--write", "--folder", own, "--server-port", stockserver.Port(relay), settings)
-	server := stockserver.New(folder, "example.org")
-	server.C2S = relay
+	server := stockserver.New(folder, domain)
+	server.C2S, server.Component = relay, component
 	stockservertest.EndWith(t, server)
-	if err := server.Start(t.Context(), migrated{settings, path("prosody.log")}); err != nil {
+	if err := server.Start(t.Context(), migrated{settings, path(data + "/accounts"), path("prosody.log")}); err != nil {
 		t.Fatal(err)
 	}
+	prosodytest.Start(t, prosody.Options{
+		Domain: other, TLS: true,
+		GlobalLines: noDNS + fmt.Sprintf("s2s_ports = { 5269 }; s2s_interfaces = { %q }\n", other) +
+			"s2s_require_encryption = false; s2s_secure_auth = false\n",
+		HostLines: `modules_enabled = { "dialback" }`,
+	})
 
 	// This machine's own folders are not a test's.
 	config := filepath.Join(own, "xtokend.toml")
@@ -113,13 +130,41 @@ func TestMigratedServer(t *testing.T) {
 	if err := os.WriteFile(config, []byte(moved), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	users := xtokend(t, "", "migrate", "--users", "example.org", settings)
+	users := xtokend(t, "", "migrate", "--users", domain, settings)
 	if users != "alice\n" {
 		t.Fatalf("users %q, want alice", users)
 	}
 	if made := xtokend(t, users, "accounts", "--config", config, "add"); made != "made: 1, there already: 0, failed: 0\n" {
 		t.Fatalf("accounts add: %q", made)
 	}
+	serveMigrated(t, config)
+
+	token := strings.TrimSpace(xtokend(t, "", "token", "--config", config, "alice@"+domain))
+	c := logIn(t, clients, domain, "alice", token)
+	if roster := inquire(t, c, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>", "</iq>"); !strings.Contains(roster, "Bob of before") {
+		t.Errorf("the roster of before is not there:\n%s", roster)
+	}
+	// The answer comes over a stream of the other server's own.
+	if version := inquire(t, c, "<iq type='get' id='v' to='"+other+"'><query xmlns='jabber:iq:version'/></iq>", "</iq>"); !strings.Contains(version, "<name>Prosody</name>") {
+		t.Errorf("another server answers:\n%s", version)
+	}
+	answer, err := http.Get("http://" + web)
+	if err != nil {
+		t.Fatalf("Prosody's HTTP: %v", err)
+	}
+	answer.Body.Close()
+}
+
+// ownAddress picks an address of 127.0.0.0/8, all of which is this machine's own.
+func ownAddress() string {
+	var r [3]byte
+	rand.Read(r[:])
+	return net.IPv4(127, r[0], r[1], 1+r[2]%254).String()
+}
+
+// serveMigrated runs xtokend until the test ends.
+func serveMigrated(t *testing.T, config string) {
+	t.Helper()
 	var log watch.Output
 	daemon := exec.CommandContext(t.Context(), "xtokend", "serve", "--config", config)
 	daemon.Stderr = &log
@@ -138,21 +183,6 @@ func TestMigratedServer(t *testing.T) {
 	if err := log.Wait(t.Context(), "msg=ready", 0); err != nil {
 		t.Fatal(err)
 	}
-
-	token := strings.TrimSpace(xtokend(t, "", "token", "--config", config, "alice@example.org"))
-	if roster := rosterOf(t, clients, "alice", token); !strings.Contains(roster, "Bob of before") {
-		t.Errorf("the roster of before is not there:\n%s", roster)
-	}
-	answer, err := http.Get("http://" + web)
-	if err != nil {
-		t.Fatalf("Prosody's HTTP: %v", err)
-	}
-	answer.Body.Close()
-	if c := dial(t, servers); !strings.Contains(inquire(t, c, "<?xml version='1.0'?><stream:stream xmlns='jabber:server' "+
-		"xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' to='example.org' from='example.net' version='1.0'>",
-		"</stream:features>"), "urn:ietf:params:xml:ns:xmpp-tls") {
-		t.Error("other servers are offered no TLS")
-	}
 }
 
 // xtokend runs a command that must succeed, and returns what it prints.
@@ -168,18 +198,17 @@ func xtokend(t *testing.T, stdin string, args ...string) string {
 	return string(out)
 }
 
-// rosterOf logs a user in over loopback, where no TLS is needed, and returns the
-// answer to a roster get (RFC 6121 §2.2).
-func rosterOf(t *testing.T, address, localpart, token string) string {
+// logIn logs a user in over loopback, where no TLS is needed, and binds a resource.
+func logIn(t *testing.T, address, domain, localpart, token string) *peer {
 	t.Helper()
-	const header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>"
+	header := "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='" + domain + "' version='1.0'>"
 	c := dial(t, address)
 	inquire(t, c, header, "</stream:features>")
 	message := base64.StdEncoding.EncodeToString([]byte("\x00" + localpart + "\x00" + token))
 	inquire(t, c, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='X-TOKEN'>"+message+"</auth>", "<success")
 	inquire(t, c, header, "</stream:features>")
 	inquire(t, c, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "</iq>")
-	return inquire(t, c, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>", "</iq>")
+	return c
 }
 
 // peer is a connection that is read as a text.

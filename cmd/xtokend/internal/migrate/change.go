@@ -15,14 +15,14 @@ type change struct {
 	host, option string
 	path         []string        // into the table that the option is
 	value        luaconfig.Value // what is set; nil: see add and remove
-	add          string          // an item that a list is to have
+	add          []string        // items that a list is to begin with
 	remove       []string        // items that a list is not to have
 }
 
 // apply makes the change in the model.
 func (c *change) apply(s *luaconfig.Settings) {
 	switch {
-	case c.add != "":
+	case c.add != nil:
 		s.Prepend(c.host, c.option, c.add)
 	case c.remove != nil:
 		s.Remove(c.host, c.option, c.remove)
@@ -34,16 +34,20 @@ func (c *change) apply(s *luaconfig.Settings) {
 // line is the change as somebody would write it who does so by hand.
 func (c *change) line() string {
 	switch {
-	case c.add != "":
-		return fmt.Sprintf("%s: add %s", c.option, luaconfig.Literal(c.add))
+	case c.add != nil:
+		return fmt.Sprintf("%s: add %s", c.option, strings.Join(literals(c.add), ", "))
 	case c.remove != nil:
-		var items []string
-		for _, item := range c.remove {
-			items = append(items, luaconfig.Literal(item))
-		}
-		return fmt.Sprintf("%s: take out %s", c.option, strings.Join(items, ", "))
+		return fmt.Sprintf("%s: take out %s", c.option, strings.Join(literals(c.remove), ", "))
 	}
 	return strings.Join(append([]string{c.option}, c.path...), ".") + " = " + luaconfig.Literal(c.value)
+}
+
+func literals(items []string) []string {
+	written := make([]string, len(items))
+	for i, item := range items {
+		written[i] = luaconfig.Literal(item)
+	}
+	return written
 }
 
 // ByHand is a change that nobody but the administrator can make.
@@ -93,8 +97,8 @@ func (e *editor) make(c change) {
 	switch {
 	case file == nil:
 		err = luaedit.ErrNotFound
-	case c.add != "":
-		err = file.Add(c.option, place, luaconfig.Literal(c.add))
+	case c.add != nil:
+		err = file.Add(c.option, place, literals(c.add))
 	case c.remove != nil:
 		err = file.Remove(c.option, place, c.remove)
 	default:

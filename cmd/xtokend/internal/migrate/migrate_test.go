@@ -360,6 +360,7 @@ VirtualHost "a.example" { authentication = "token" }
 VirtualHost "b.example"
 	authentication = "token"
 	admins = { "ops@b.example" }
+	modules_disabled = { "time" }
 VirtualHost "c.example"
 VirtualHost "off.example"
 	authentication = "token" enabled = false
@@ -381,7 +382,8 @@ VirtualHost "localhost" { authentication = "token" }
 		want         []string
 	}{
 		{luaconfig.Global, "modules_enabled", []string{"register", "admin_adhoc", "bosh"}},
-		{"a.example", "modules_disabled", []string{"register"}},
+		{"a.example", "modules_disabled", []string{"bosh", "register"}},
+		{"b.example", "modules_disabled", []string{"bosh", "register", "time"}},
 		{"a.example", "authentication", []string{"internal_hashed"}},
 		{"a.example", "admins", []string{"xtoken.a.example"}},
 		{"b.example", "admins", []string{"xtoken.b.example", "ops@b.example"}},

@@ -70,6 +70,9 @@ var providers = []string{"token", "hmac"}
 // modulesOut are those that xtokend stands for.
 var modulesOut = []string{"auth_token", "sasl_token", "auth_hmac", "sasl_hmac"}
 
+// browserModules serve clients over HTTP.
+var browserModules = []string{"bosh", "websocket"}
+
 // passwordModules let users change the password of their account, or delete it.
 var passwordModules = []string{"register", "register_ibr", "user_account_management"}
 
@@ -147,17 +150,19 @@ func (m *migration) left(format string, args ...any) {
 	m.Left = append(m.Left, fmt.Sprintf(format, args...))
 }
 
-// modules returns what a host loads beyond what every host does.
+// modules returns what a host loads beyond what every host does. What is disabled for
+// the whole server a host may enable for itself.
 func (m *migration) modules(host string) []string {
+	of := func(host, option string) []string { return luaconfig.Strings(m.settings.Own(host, option)) }
 	var enabled []string
 	if m.settings.Own(host, "component_module") == nil {
-		enabled = luaconfig.Strings(m.settings.Own(luaconfig.Global, "modules_enabled"))
+		enabled = without(of(luaconfig.Global, "modules_enabled"), of(luaconfig.Global, "modules_disabled"))
 	}
-	if host != luaconfig.Global {
-		enabled = append(slices.Clone(enabled), luaconfig.Strings(m.settings.Own(host, "modules_enabled"))...)
-	}
-	disabled := luaconfig.Strings(m.settings.Get(host, "modules_disabled"))
-	return slices.DeleteFunc(enabled, func(name string) bool { return slices.Contains(disabled, name) })
+	return without(append(enabled, of(host, "modules_enabled")...), of(host, "modules_disabled"))
+}
+
+func without(names, out []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(out, name) })
 }
 
 // httpModules returns what serves something over HTTP other than the clients of
@@ -173,7 +178,7 @@ func (m *migration) httpModules() []string {
 			modules = append(modules, module)
 		}
 		for _, name := range modules {
-			forClients := name == "bosh" || name == "websocket"
+			forClients := slices.Contains(browserModules, name)
 			if forClients && slices.Contains(m.tokens, host) || !forClients && !servesHTTP(name) {
 				continue
 			}

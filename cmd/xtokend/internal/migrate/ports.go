@@ -174,7 +174,6 @@ func (m *migration) listen() []string {
 // forBrowsers reports whether a host with tokens serves browsers.
 func (m *migration) forBrowsers() bool {
 	return slices.ContainsFunc(m.tokens, func(host string) bool {
-		modules := m.modules(host)
-		return slices.Contains(modules, "bosh") || slices.Contains(modules, "websocket")
+		return present(browserModules, m.modules(host)) != nil
 	})
 }

@@ -50,50 +50,35 @@ func (m *migration) providerOut(e *editor) {
 	}
 }
 
-// modulesOut takes the modules for tokens out, wherever they are enabled, and what
-// lets users change their password. Those for browsers go where nothing else needs
-// Prosody's HTTP ports, which xtokend then takes.
+// modulesOut takes out what nobody can use any more, or should: the modules for
+// tokens, those for browsers, which come to xtokend, and what lets users change their
+// password. What other hosts have too is disabled for the hosts with tokens alone.
 func (m *migration) modulesOut(e *editor) {
-	out := slices.Clone(modulesOut)
-	if !m.keepHTTP {
-		out = append(out, "bosh", "websocket")
-	}
-	if len(m.others) == 0 {
-		out = append(out, passwordModules...)
+	out, shared := slices.Concat(modulesOut, browserModules, passwordModules), []string(nil)
+	if len(m.others) > 0 {
+		out, shared = modulesOut, slices.Concat(browserModules, passwordModules)
 	}
 	for _, host := range append([]string{luaconfig.Global}, m.tokens...) {
-		enabled := luaconfig.Strings(m.settings.Own(host, "modules_enabled"))
-		found := slices.DeleteFunc(slices.Clone(out), func(name string) bool { return !slices.Contains(enabled, name) })
-		if len(found) > 0 {
+		if found := present(out, luaconfig.Strings(m.settings.Own(host, "modules_enabled"))); found != nil {
 			e.make(change{host: host, option: "modules_enabled", remove: found})
 		}
 	}
-	if len(m.others) == 0 {
-		return
-	}
 	for _, host := range m.tokens {
-		for _, name := range passwordModules {
-			if slices.Contains(m.modules(host), name) {
-				e.disable(host, name)
-			}
+		if found := present(shared, m.modules(host)); found != nil {
+			e.make(change{host: host, option: "modules_disabled", add: found})
 		}
 	}
 }
 
-// disable takes a module from one host that others keep.
-func (e *editor) disable(host, module string) {
-	if e.settings.Own(host, "modules_disabled") == nil && e.expected.Own(host, "modules_disabled") != nil {
-		// A second one: the option is new, and is written once.
-		e.expected.Prepend(host, "modules_disabled", module)
-		lines := e.hosts[host]
-		for i := range lines {
-			if strings.HasPrefix(lines[i], "modules_disabled = ") {
-				lines[i] = "modules_disabled = " + luaconfig.Literal(e.expected.Own(host, "modules_disabled"))
-			}
+// present returns those of names that are among all; nil if none is.
+func present(names, all []string) []string {
+	var found []string
+	for _, name := range names {
+		if slices.Contains(all, name) {
+			found = append(found, name)
 		}
-		return
 	}
-	e.make(change{host: host, option: "modules_disabled", add: module})
+	return found
 }
 
 // serverChanges are those of the whole server.
@@ -129,13 +114,13 @@ func (m *migration) serverChanges() []change {
 // loopback, and its component is an administrator there and nowhere else.
 func (m *migration) hostChanges(host string) []change {
 	changes := []change{
-		{host: host, option: "admins", add: m.componentName(host)},
+		{host: host, option: "admins", add: []string{m.componentName(host)}},
 	}
 	if m.settings.Get(host, "c2s_require_encryption") != false {
 		changes = append(changes, change{host: host, option: "c2s_require_encryption", value: false})
 	}
 	if !slices.Contains(m.modules(host), "admin_adhoc") {
-		changes = append(changes, change{host: host, option: "modules_enabled", add: "admin_adhoc"})
+		changes = append(changes, change{host: host, option: "modules_enabled", add: []string{"admin_adhoc"}})
 	}
 	return changes
 }

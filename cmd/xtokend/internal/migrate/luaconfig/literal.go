@@ -79,13 +79,16 @@ func (s *Settings) SetPath(host, option string, path []string, v Value) {
 	fields[option] = v
 }
 
-// Prepend puts an item at the front of a list, which it makes if there is none.
-func (s *Settings) Prepend(host, option string, item Value) {
-	if t, ok := s.Own(host, option).(*Table); ok {
-		t.List = slices.Insert(t.List, 0, item)
-		return
+// Prepend puts items at the front of a list, which it makes if there is none.
+func (s *Settings) Prepend(host, option string, items []string) {
+	t, ok := s.Own(host, option).(*Table)
+	if !ok {
+		t = List()
+		s.SetPath(host, option, nil, t)
 	}
-	s.SetPath(host, option, nil, List(item))
+	for i, item := range items {
+		t.List = slices.Insert(t.List, i, Value(item))
+	}
 }
 
 // Remove takes strings out of a list.

@@ -113,8 +113,8 @@ func (f *File) Set(option string, p Place, path []string, value string) error {
 	return nil
 }
 
-// Add puts an item at the front of the list that an option is.
-func (f *File) Add(option string, p Place, item string) error {
+// Add puts items, written in Lua, at the front of the list that an option is.
+func (f *File) Add(option string, p Place, items []string) error {
 	v, err := f.find(option, p)
 	if err != nil {
 		return err
@@ -122,7 +122,9 @@ func (f *File) Add(option string, p Place, item string) error {
 	if f.at(v.from).source != "{" {
 		return ErrNoTable
 	}
-	f.insert(v, item)
+	for _, item := range items {
+		f.insert(v, item)
+	}
 	return nil
 }
 

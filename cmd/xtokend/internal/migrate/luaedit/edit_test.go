@@ -82,23 +82,28 @@ func TestChanges(t *testing.T) {
 		},
 		{
 			"a new item on a line", "m = { -- all\n    'a',\n}",
-			func(f *luaedit.File) error { return f.Add("m", at(1), "'x'") },
+			func(f *luaedit.File) error { return f.Add("m", at(1), []string{"'x'"}) },
 			"m = { -- all\n    'x';\n    'a',\n}",
 		},
 		{
 			"a new item among others", "m = {'a'}",
-			func(f *luaedit.File) error { return f.Add("m", at(1), "'x'") },
+			func(f *luaedit.File) error { return f.Add("m", at(1), []string{"'x'"}) },
 			"m = { 'x';'a'}",
 		},
 		{
+			"two new items", "m = {\n\t'a'\n}",
+			func(f *luaedit.File) error { return f.Add("m", at(1), []string{"'x'", "'y'"}) },
+			"m = {\n\t'x';\n\t'y';\n\t'a'\n}",
+		},
+		{
 			"a new item in an empty list", "m = {}",
-			func(f *luaedit.File) error { return f.Add("m", at(1), "'x'") },
+			func(f *luaedit.File) error { return f.Add("m", at(1), []string{"'x'"}) },
 			"m = { 'x';}",
 		},
 		{
 			"an item in the place of another", "m = {\n\t'auth_token',\n}",
 			func(f *luaedit.File) error {
-				return errors.Join(f.Remove("m", at(1), out[:1]), f.Add("m", at(1), "'x'"))
+				return errors.Join(f.Remove("m", at(1), out[:1]), f.Add("m", at(1), []string{"'x'"}))
 			},
 			"m = {\n\t'x';\n}",
 		},
