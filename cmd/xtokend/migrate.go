@@ -97,10 +97,11 @@ func (c *migrateCommand) next(p *process, plan *migrate.Plan) {
 		step("the same command with --write")
 	}
 	step("xtokend check --config %s", c.path())
-	step("systemctl restart prosody && systemctl start xtokend")
+	step("systemctl restart prosody")
 	for _, domain := range plan.Domains {
 		step("xtokend migrate --users %s %s | xtokend accounts --config %s --domain %s add", domain, c.Settings, c.path(), domain)
 	}
+	step("systemctl start xtokend") // it holds the component's name, which accounts need
 }
 
 // users prints the names of those who need an account.

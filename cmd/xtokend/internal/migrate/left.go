@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -33,6 +34,11 @@ func (m *migration) leave() {
 		}
 		m.leaveOptions(host)
 	}
+	main := m.settings.Files[0].Path
+	if info, err := os.Stat(main); err == nil && info.Mode().Perm()&0o004 != 0 {
+		m.left("every user of this machine can read %s, which holds the component's secret: chmod o= %s", main, main)
+	}
+	m.left("if systemd holds the ports for clients, xtokend.socket must name those of listen")
 	m.left("token_secret and otp_seed stay in Prosody's settings, so that going back is easy: take them out once all works")
 }
 

@@ -405,6 +405,44 @@ VirtualHost "localhost" { authentication = "token" }
 	}
 }
 
+// The modules had other names once.
+func TestOldNames(t *testing.T) {
+	p := newPlaceOf(t, key+"modules_enabled = { 'auth_hmac', 'roster', 'sasl_hmac' }\nauthentication = 'hmac'\nVirtualHost 'example.org'\n")
+	if _, err := p.plan().Write(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := luaconfig.Evaluate(p.settings, luaconfig.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := luaconfig.Strings(s.Own(luaconfig.Global, "modules_enabled")); !slices.Equal(got, []string{"roster"}) {
+		t.Errorf("modules %v, want roster alone", got)
+	}
+	if got := s.Get("example.org", "authentication"); got != "internal_hashed" {
+		t.Errorf("authentication is %v", got)
+	}
+}
+
+// A diff shows no secret, not even one that has nothing to do with the change.
+func TestDiffHidesSecrets(t *testing.T) {
+	p := newPlaceOf(t, key+`authentication = "token"
+sql = { password = "of-the-database" }
+VirtualHost "example.org"
+turn_external_secret = "of-the-relay"
+Component "gateway.example.org"
+	component_secret = "of-a-gateway"
+`)
+	diff := p.plan().Diff()
+	for _, secret := range []string{"of-the-database", "of-the-relay", "of-a-gateway", "GEZDGNBV", "MFRGGZDF"} {
+		if strings.Contains(diff, secret) {
+			t.Errorf("%s is shown:\n%s", secret, diff)
+		}
+	}
+	if !strings.Contains(diff, `component_secret = "[secret]"`) {
+		t.Errorf("nothing is hidden:\n%s", diff)
+	}
+}
+
 // Users are those who have left something in Prosody's files.
 func TestUsers(t *testing.T) {
 	data := t.TempDir()

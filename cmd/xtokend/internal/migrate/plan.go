@@ -94,6 +94,7 @@ func Make(o Options) (*Plan, error) {
 		return nil, err
 	}
 	m := &migration{Options: o, settings: settings}
+	m.secrets = secretsOf(settings)
 	m.sortHosts()
 	switch {
 	case len(m.tokens) == 0 && m.migrated():

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -33,7 +34,9 @@ func (p *Plan) Diff() string {
 }
 
 func (p *Plan) hide(text string) string {
-	for _, secret := range p.secrets {
+	// A secret that holds another one is hidden as a whole.
+	longestFirst := slices.SortedFunc(slices.Values(p.secrets), func(a, b string) int { return len(b) - len(a) })
+	for _, secret := range longestFirst {
 		text = strings.ReplaceAll(text, secret, "[secret]")
 	}
 	return text

@@ -1,11 +1,13 @@
 package luaconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -19,6 +21,7 @@ const (
 	maxHeapBytes    = 64 << 20 // more than there was before
 	maxDepth        = 32       // of tables in tables
 	maxNesting      = 20       // of Include
+	maxTime         = 20 * time.Second
 )
 
 // Options say on what an evaluation is done.
@@ -26,6 +29,8 @@ type Options struct {
 	// Environ is what ENV_NAME and os.getenv see, "NAME=value" each; nil: the
 	// process's environment.
 	Environ []string
+	// Timeout bounds the time of all; 0: 20 s.
+	Timeout time.Duration
 	// Replaced are the texts of files, by path, that stand for what is on disk.
 	Replaced map[string]string
 }
@@ -41,6 +46,29 @@ func Evaluate(path string, o Options) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
+	type result struct {
+		settings *Settings
+		err      error
+	}
+	done := make(chan result, 1)
+	// One call of a library, a pattern that is tried in too many ways, is one
+	// instruction and cannot be interrupted: it is left alone when time is up.
+	go func() {
+		s, err := run(path, o)
+		done <- result{s, err}
+	}()
+	select {
+	case r := <-done:
+		return r.settings, r.err
+	case <-time.After(cmp.Or(o.Timeout, maxTime)):
+		return nil, fmt.Errorf("%s: %w", path, errEndless)
+	}
+}
+
+var errEndless = errors.New("the settings do not come to an end")
+
+// run evaluates in the calling goroutine.
+func run(path string, o Options) (*Settings, error) {
 	e := &evaluation{
 		Options:  o,
 		settings: &Settings{Hosts: map[string]*Host{}},

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -164,6 +165,16 @@ func TestEvaluateRefuses(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
 		})
+	}
+}
+
+// One call that takes seconds does not hold anybody up.
+func TestTimeout(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, "prosody.cfg.lua", "a = (('a'):rep(3000)):find('.-.-.-b')")
+	_, err := luaconfig.Evaluate(filepath.Join(folder, "prosody.cfg.lua"), luaconfig.Options{Timeout: time.Millisecond})
+	if err == nil || !strings.Contains(err.Error(), "do not come to an end") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -149,6 +149,8 @@ func nextLine(text *string) lua.LValue {
 	return lua.LString(line)
 }
 
+var errMemory = errors.New("the settings use too much memory")
+
 // meter is a context that ends after so many instructions, or when the heap has
 // grown too much. The interpreter asks it before each instruction, so that the
 // same settings always come to the same end, on whatever machine.
@@ -171,18 +173,18 @@ func (m *meter) Done() <-chan struct{} {
 	m.instructions++
 	switch {
 	case m.instructions > maxInstructions:
-		m.end("the settings do not come to an end")
+		m.end(errEndless)
 	// One instruction can double a string: to look seldom is to look too late.
 	case m.instructions%4 == 0 && heapBytes() > m.heapLimit:
-		m.end("the settings use too much memory")
+		m.end(errMemory)
 	default:
 		return nil
 	}
 	return m.ended
 }
 
-func (m *meter) end(text string) {
-	m.err = errors.New(text)
+func (m *meter) end(err error) {
+	m.err = err
 	close(m.ended)
 }
 
