@@ -443,6 +443,31 @@ Component "gateway.example.org"
 	}
 }
 
+// A host in a file of its own is changed there.
+func TestIncludedHost(t *testing.T) {
+	p := newPlaceOf(t, "modules_enabled = { 'roster' }\nInclude 'hosts/*.lua'\n-- end\n")
+	host := filepath.Join(filepath.Dir(p.settings), "hosts", "a.lua")
+	if err := os.Mkdir(filepath.Dir(host), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p.write(host, "-- our host\nVirtualHost 'example.org'\n\t"+key+"\n\tauthentication = 'token' -- how\n\tmodules_enabled = {\n\t\t'auth_token', -- tokens\n\t\t'ping',\n\t}\n")
+	backups, err := p.plan().Write()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(backups) != 2 {
+		t.Errorf("kept %v, want both files", backups)
+	}
+	want := "-- our host\nVirtualHost 'example.org'\n\tadmins = { \"xtoken.example.org\" }\n\tc2s_require_encryption = false\n\t" + key +
+		"\n\tauthentication = \"internal_hashed\" -- how\n\tmodules_enabled = {\n\t\t\"admin_adhoc\";\n\t\t'ping',\n\t}\n"
+	if diff := cmp.Diff(want, p.read(host)); diff != "" {
+		t.Error(diff)
+	}
+	if text := p.read(p.settings); !strings.Contains(text, "nagle = false }\n\nComponent \"xtoken.example.org\"") || !strings.HasSuffix(text, "\n-- end\n") {
+		t.Errorf("the first file is\n%s", text)
+	}
+}
+
 // Users are those who have left something in Prosody's files.
 func TestUsers(t *testing.T) {
 	data := t.TempDir()
