@@ -38,6 +38,29 @@ func (c *migrateCommand) Run(p *process) error {
 	if err := c.otherDomains(plan.Domains); err != nil {
 		return err
 	}
+	showPlan(p, plan)
+	if c.Write {
+		if err := writePlan(p, plan); err != nil {
+			return err
+		}
+	}
+	c.next(p, plan)
+	if c.Write {
+		// What is wrong with the new settings is told last, to be seen.
+		cfg, err := config.Load(c.path(), config.Options{Need: config.Everything})
+		p.warn(cfg.Warnings)
+		if err != nil {
+			return err
+		}
+	}
+	if len(plan.ByHand) > 0 {
+		return &failure{status: exitFailure}
+	}
+	return nil
+}
+
+// showPlan prints the changes, and what is left to the administrator.
+func showPlan(p *process, plan *migrate.Plan) {
 	fmt.Fprint(p.stdout, plan.Diff())
 	for _, text := range plan.Left {
 		p.say("warning", text, "")
@@ -49,16 +72,6 @@ func (c *migrateCommand) Run(p *process) error {
 		}
 		p.say("error", fmt.Sprintf("%s: cannot be changed here: %s", b.Place, b.Why), fmt.Sprintf("write by hand, %s: %s", host, b.Line))
 	}
-	if c.Write {
-		err = c.write(p, plan)
-	}
-	if err == nil {
-		c.next(p, plan)
-	}
-	if err == nil && len(plan.ByHand) > 0 {
-		return &failure{status: exitFailure}
-	}
-	return err
 }
 
 // otherDomains refuses to write settings in the place of some that serve a domain
@@ -73,17 +86,12 @@ func (c *migrateCommand) otherDomains(domains []string) error {
 	return nil
 }
 
-// write writes all files and has the settings looked at as `xtokend check` does.
-func (c *migrateCommand) write(p *process, plan *migrate.Plan) error {
+// writePlan writes all files, and names those that it has kept.
+func writePlan(p *process, plan *migrate.Plan) error {
 	backups, err := plan.Write()
 	for _, path := range backups {
 		fmt.Fprintf(p.stdout, "kept: %s\n", path)
 	}
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Load(c.path(), config.Options{Need: config.Everything})
-	p.warn(cfg.Warnings)
 	return err
 }
 

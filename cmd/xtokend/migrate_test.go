@@ -65,12 +65,26 @@ modules_enabled = {
 	"register"; -- passwords
 	"auth_token"; "sasl_token"; -- tokens
 }
+plugin_paths = { %q }
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
 authentication = "token"
 otp_seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 token_secret = "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U"
 
 VirtualHost %q
 Component "share.example.org" "http_file_share"
+`
+
+// provider stands for mod_auth_token in what matters after it: everybody exists, and
+// nobody has an account.
+const provider = `local sasl = require "util.sasl"
+module:provides("auth", {
+	user_exists = function() return true end;
+	get_sasl_handler = function()
+		return sasl.new(module.host, { plain_test = function() return true, true end })
+	end;
+})
 `
 
 // What users had is there after the migration, for whoever comes with a token to the
@@ -100,17 +114,28 @@ func TestMigratedServer(t *testing.T) {
 	write("certs/"+domain+".crt", string(pair.Certificate))
 	write("certs/"+domain+".key", string(pair.Key))
 	data := "data/" + strings.ReplaceAll(domain, ".", "%2e")
-	write(data+"/roster/alice.dat",
-		`return { ["bob@example.org"] = { subscription = "both", name = "Bob of before", groups = {} }, [false] = { version = 3 } };`)
+	write("modules/mod_auth_token.lua", provider)
+	write("modules/mod_sasl_token.lua", "")
 	settings := path("prosody.cfg.lua")
 	write("prosody.cfg.lua", fmt.Sprintf(before, os.Geteuid() == 0, path("data"), path("prosody.log"),
-		stockserver.Port(clients), stockserver.Port(component), stockserver.Port(web), domain, domain))
+		stockserver.Port(clients), stockserver.Port(component), stockserver.Port(web), domain, path("modules"), domain))
+	server := stockserver.New(folder, domain)
+	server.C2S = clients
+	program := migrated{settings, path(data + "/accounts"), path("prosody.log")}
+	stockservertest.EndWith(t, server)
+	if err := server.Start(t.Context(), program); err != nil {
+		t.Fatal(err)
+	}
+	c := logIn(t, clients, domain, "PLAIN", "alice", "a token of before")
+	inquire(t, c, "<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='bob@"+domain+"' name='Bob of before'/></query></iq>", "id='r'")
+	inquire(t, c, "<message to='bob@"+domain+"' type='chat'><body>said before</body></message><iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>", "id='p'")
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 
 	xtokend(t, "", "migrate", "--write", "--folder", own, "--server-port", stockserver.Port(relay), settings)
-	server := stockserver.New(folder, domain)
 	server.C2S, server.Component = relay, component
-	stockservertest.EndWith(t, server)
-	if err := server.Start(t.Context(), migrated{settings, path(data + "/accounts"), path("prosody.log")}); err != nil {
+	if err := server.Start(t.Context(), program); err != nil {
 		t.Fatal(err)
 	}
 	prosodytest.Start(t, prosody.Options{
@@ -131,18 +156,21 @@ func TestMigratedServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	users := xtokend(t, "", "migrate", "--users", domain, settings)
-	if users != "alice\n" {
-		t.Fatalf("users %q, want alice", users)
+	if users != "alice\nbob\n" {
+		t.Fatalf("users %q, want alice and bob", users)
 	}
-	if made := xtokend(t, users, "accounts", "--config", config, "add"); made != "made: 1, there already: 0, failed: 0\n" {
+	if made := xtokend(t, users, "accounts", "--config", config, "add"); made != "made: 2, there already: 0, failed: 0\n" {
 		t.Fatalf("accounts add: %q", made)
 	}
 	serveMigrated(t, config)
 
 	token := strings.TrimSpace(xtokend(t, "", "token", "--config", config, "alice@"+domain))
-	c := logIn(t, clients, domain, "alice", token)
+	c = logIn(t, clients, domain, "X-TOKEN", "alice", token)
 	if roster := inquire(t, c, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>", "</iq>"); !strings.Contains(roster, "Bob of before") {
 		t.Errorf("the roster of before is not there:\n%s", roster)
+	}
+	if archive := inquire(t, c, "<iq type='set' id='m'><query xmlns='urn:xmpp:mam:2'/></iq>", "</iq>"); !strings.Contains(archive, "said before") {
+		t.Errorf("the archive of before is not there:\n%s", archive)
 	}
 	// The answer comes over a stream of the other server's own.
 	if version := inquire(t, c, "<iq type='get' id='v' to='"+other+"'><query xmlns='jabber:iq:version'/></iq>", "</iq>"); !strings.Contains(version, "<name>Prosody</name>") {
@@ -199,13 +227,13 @@ func xtokend(t *testing.T, stdin string, args ...string) string {
 }
 
 // logIn logs a user in over loopback, where no TLS is needed, and binds a resource.
-func logIn(t *testing.T, address, domain, localpart, token string) *peer {
+func logIn(t *testing.T, address, domain, mechanism, localpart, token string) *peer {
 	t.Helper()
 	header := "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='" + domain + "' version='1.0'>"
 	c := dial(t, address)
 	inquire(t, c, header, "</stream:features>")
 	message := base64.StdEncoding.EncodeToString([]byte("\x00" + localpart + "\x00" + token))
-	inquire(t, c, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='X-TOKEN'>"+message+"</auth>", "<success")
+	inquire(t, c, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='"+mechanism+"'>"+message+"</auth>", "<success")
 	inquire(t, c, header, "</stream:features>")
 	inquire(t, c, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "</iq>")
 	return c

@@ -13,8 +13,9 @@ import (
 // dataPath is where a stock Prosody keeps its data.
 const dataPath = "/var/lib/prosody"
 
-// userStores are those that show that somebody has used the server.
-var userStores = []string{"roster", "archive", "archive2", "offline", "vcard", "private", "pep"}
+// userStores are those that show that somebody has used the server. Messages that wait
+// show nothing: with the Lua module they did so for any name.
+var userStores = []string{"roster", "archive", "archive2", "vcard", "private", "pep"}
 
 // Users returns the localparts of those who have left a contact list, an archive or
 // the like in the files of Prosody's internal storage, sorted, and queries for what
