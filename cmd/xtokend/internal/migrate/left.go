@@ -33,6 +33,7 @@ func (m *migration) leave() {
 			}
 		}
 		m.leaveOptions(host)
+		m.leaveAccounts(host)
 	}
 	main := m.settings.Files[0].Path
 	if info, err := os.Stat(main); err == nil && info.Mode().Perm()&0o004 != 0 {
@@ -40,6 +41,23 @@ func (m *migration) leave() {
 	}
 	m.left("if systemd holds the ports for clients, xtokend.socket must name those of listen")
 	m.left("token_secret and otp_seed stay in Prosody's settings, so that going back is easy: take them out once all works")
+}
+
+// leaveAccounts names accounts from the time before tokens: xtokend does not know
+// their passwords.
+func (m *migration) leaveAccounts(host string) {
+	found := map[string]bool{}
+	if err := collect(found, storeFolder(m.settings, host, "accounts")); err != nil {
+		m.left("accounts of %s that have passwords are not known: %v", host, err)
+	}
+	if len(found) > 0 {
+		names := slices.Sorted(maps.Keys(found))
+		if len(names) > 3 {
+			names = append(names[:3], "…")
+		}
+		m.left("accounts of %s with passwords of their own, %d (%s): their users cannot log in with tokens until takeover = true lets xtokend set new ones",
+			host, len(found), strings.Join(names, ", "))
+	}
 }
 
 // leaveOptions names options whose effect ends at Prosody's own client port.

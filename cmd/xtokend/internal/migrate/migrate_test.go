@@ -468,6 +468,20 @@ func TestIncludedHost(t *testing.T) {
 	}
 }
 
+// Accounts that have passwords already are named.
+func TestAccountsOfBefore(t *testing.T) {
+	data := t.TempDir()
+	p := newPlaceOf(t, key+fmt.Sprintf("data_path = %q\nVirtualHost 'example.org'\n\tauthentication = 'token'\n", data))
+	accounts := filepath.Join(data, "example%2eorg", "accounts")
+	if err := os.MkdirAll(accounts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p.write(filepath.Join(accounts, "carol.dat"), "")
+	if left := strings.Join(p.plan().Left, "\n"); !strings.Contains(left, "accounts of example.org with passwords of their own, 1 (carol)") {
+		t.Errorf("they are not:\n%s", left)
+	}
+}
+
 // Users are those who have left something in Prosody's files.
 func TestUsers(t *testing.T) {
 	data := t.TempDir()

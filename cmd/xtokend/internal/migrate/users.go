@@ -29,13 +29,9 @@ func Users(o Options, host string) (users, queries []string, err error) {
 	if settings.Own(host, luaconfig.Defined) == nil {
 		return nil, nil, fmt.Errorf("%s is no virtual host of %s", host, o.Path)
 	}
-	path, ok := settings.Get(luaconfig.Global, "data_path").(string)
-	if !ok {
-		path = dataPath
-	}
 	found := map[string]bool{}
 	for _, store := range userStores {
-		if err := collect(found, filepath.Join(path, encode(host), store)); err != nil {
+		if err := collect(found, storeFolder(settings, host, store)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -48,6 +44,15 @@ func Users(o Options, host string) (users, queries []string, err error) {
 			`UNION SELECT DISTINCT "user" FROM prosodyarchive WHERE host = '%s'`, host, host))
 	}
 	return users, queries, nil
+}
+
+// storeFolder is where the internal storage keeps a store of a host.
+func storeFolder(s *luaconfig.Settings, host, store string) string {
+	path, ok := s.Get(luaconfig.Global, "data_path").(string)
+	if !ok {
+		path = dataPath
+	}
+	return filepath.Join(path, encode(host), store)
 }
 
 // collect takes the users of one store: each has a file of a name that ends in .dat,

@@ -87,7 +87,7 @@ func asProsody(t *testing.T, path string) string {
 
 // Settings mean to us what they mean to Prosody.
 func TestEvaluateAsProsodyDoes(t *testing.T) {
-	for _, name := range []string{"debian", "buildout", "helpers"} {
+	for _, name := range []string{"debian", "buildout", "program"} {
 		t.Run(name, func(t *testing.T) {
 			folder, err := filepath.Abs(filepath.Join(inputs, name))
 			if err != nil {
