@@ -258,6 +258,35 @@ VirtualHost "example.org"
 	}
 }
 
+// Hosts that a loop makes are left to the administrator, the others are changed.
+func TestHostsInALoop(t *testing.T) {
+	p := newPlaceOf(t, key+`authentication = "token"
+for _, name in ipairs { "a", "b" } do
+	VirtualHost (name .. ".example")
+end
+VirtualHost "c.example"
+`)
+	plan := p.plan()
+	for _, b := range plan.ByHand {
+		if b.Host == "c.example" || b.Host == luaconfig.Global || b.Place != p.settings+":3" {
+			t.Errorf("left to be done by hand: %+v", b)
+		}
+	}
+	if len(plan.ByHand) != 6 {
+		t.Errorf("%d changes are left to be done by hand, want 3 for each of 2 hosts", len(plan.ByHand))
+	}
+	if _, err := plan.Write(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := luaconfig.Evaluate(p.settings, luaconfig.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := luaconfig.Strings(s.Own("c.example", "admins")); !slices.Equal(got, []string{"xtoken.c.example"}) {
+		t.Errorf("the admins of c.example are %v", got)
+	}
+}
+
 // Nothing is written over what somebody has changed after the plan was made.
 func TestChangedMeanwhile(t *testing.T) {
 	p := newPlace(t, "debian")

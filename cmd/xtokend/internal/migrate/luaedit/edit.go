@@ -192,16 +192,7 @@ func (f *File) removeItem(it item) {
 // InsertGlobal puts lines where they are for the whole server: behind the last
 // statement that stands before the first host.
 func (f *File) InsertGlobal(lines string) {
-	first := len(f.tokens)
-	f.topLevel(func(i int) bool {
-		t := f.tokens[i]
-		if slices.Contains([]string{"VirtualHost", "Host", "host", "Component", "component"}, t.source) && f.startsStatement(i) && f.at(i+1).source != "=" {
-			first = i
-			return false
-		}
-		return true
-	})
-	f.insertBehind(first-1, lines)
+	f.insertBehind(f.firstHost()-1, lines)
 }
 
 // InsertHost puts options into the host whose VirtualHost is on a line. Each is

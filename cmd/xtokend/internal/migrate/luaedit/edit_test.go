@@ -123,6 +123,16 @@ func TestChanges(t *testing.T) {
 			"n = 1\n-- first\nHost 'x'\n",
 		},
 		{
+			"options of the whole server before hosts in a block", "a = 1\nwhile b do b = f(function() return 1 end) end\nfor i = 1, 2 do\n\tif i then VirtualHost(i) end\nend\nHost 'x'\n",
+			func(f *luaedit.File) error { f.InsertGlobal("n = 1\n"); return nil },
+			"a = 1\nwhile b do b = f(function() return 1 end) end\nn = 1\nfor i = 1, 2 do\n\tif i then VirtualHost(i) end\nend\nHost 'x'\n",
+		},
+		{
+			"options of the whole server before hosts in a function", "a = 1\nlocal function h()\n\tVirtualHost 'x'\nend\nh()\n",
+			func(f *luaedit.File) error { f.InsertGlobal("n = 1\n"); return nil },
+			"a = 1\nn = 1\nlocal function h()\n\tVirtualHost 'x'\nend\nh()\n",
+		},
+		{
 			"options of a host", "VirtualHost('x') -- X\n-- more\n",
 			func(f *luaedit.File) error { return f.InsertHost(1, []string{"n = 1", "o = 2"}) },
 			"VirtualHost('x') -- X\n\tn = 1\n\to = 2\n-- more\n",

@@ -200,6 +200,47 @@ func (f *File) hostStatement(line int) (statement span, options *span, err error
 	return statement, options, nil
 }
 
+// firstHost returns the first word of the statement outside of any block in which the
+// first host begins; the number of tokens if there is no host.
+func (f *File) firstHost() int {
+	depth, statement := 0, 0
+	inLoop := false // between for or while and its do, which opens the block
+	for i, t := range f.tokens {
+		if f.isHost(i) && depth > 0 {
+			return statement
+		}
+		if f.isHost(i) {
+			return i
+		}
+		opens := slices.Contains([]string{"do", "if", "repeat", "function"}, t.source)
+		loops := t.source == "for" || t.source == "while"
+		if (opens || loops) && depth == 0 && !inLoop {
+			statement = i
+			if f.at(i-1).source == "local" {
+				statement--
+			}
+		}
+		switch {
+		case loops:
+			inLoop = true
+		case t.source == "do":
+			inLoop = false
+			depth++
+		case opens:
+			depth++
+		case t.source == "end" || t.source == "until":
+			depth--
+		}
+	}
+	return len(f.tokens)
+}
+
+// isHost reports whether the token i begins the statement of a host or component.
+func (f *File) isHost(i int) bool {
+	return slices.Contains([]string{"VirtualHost", "Host", "host", "Component", "component"}, f.tokens[i].source) &&
+		f.startsStatement(i) && f.at(i+1).source != "="
+}
+
 // unquote returns what a string without escapes holds.
 func unquote(t token) (string, error) {
 	if t.kind != text {
