@@ -287,6 +287,18 @@ VirtualHost "c.example"
 	}
 }
 
+// Where a change would come to mean something else there is none at all.
+func TestTooMuchOfAProgram(t *testing.T) {
+	p := newPlaceOf(t, key+"authentication = 'token'\nVirtualHost 'example.org'\nreturn 1\n")
+	before := p.snapshot()
+	if _, err := migrate.Make(p.options()); err == nil || !strings.Contains(err.Error(), "too much of a program") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(before, p.snapshot()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Nothing is written over what somebody has changed after the plan was made.
 func TestChangedMeanwhile(t *testing.T) {
 	p := newPlace(t, "debian")
