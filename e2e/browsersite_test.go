@@ -43,7 +43,9 @@ const webTimeout = 15 * time.Minute
 
 var pageTemplate = template.Must(template.ParseFiles("../testdata/browser/page.html"))
 
-func newWebSite(t *testing.T, behind upstream) *webSite {
+// newPages is a site's web server, whose pages have neither a site behind them nor a
+// browser yet.
+func newPages(t *testing.T) *webSite {
 	t.Helper()
 	w := &webSite{windows: map[string]*window{}, back: "<resumed "}
 	pages := http.NewServeMux()
@@ -52,6 +54,12 @@ func newWebSite(t *testing.T, behind upstream) *webSite {
 	pages.Handle("/", http.FileServer(http.Dir("../testdata/browser/node_modules/converse.js/dist")))
 	w.pages = httptest.NewServer(pages)
 	t.Cleanup(w.pages.Close)
+	return w
+}
+
+func newWebSite(t *testing.T, behind upstream) *webSite {
+	t.Helper()
+	w := newPages(t)
 	configure := func(s *site) {
 		ctx, cancel := context.WithTimeout(context.Background(), webTimeout)
 		t.Cleanup(cancel)

@@ -65,6 +65,9 @@ type site struct {
 	tls     *tls.Config // of clients
 	issuer  *issuer
 	program string // xtokend
+	// settings is the path of those that xtokend runs with; empty: the installation
+	// writes them.
+	settings string
 	// prepare changes how xtokend is started; nil: nothing.
 	prepare func(*exec.Cmd)
 	front   *process
@@ -285,9 +288,12 @@ func (s *site) startFront() {
 // launchFront does not wait for the component link.
 func (s *site) launchFront() {
 	s.t.Helper()
-	settings, err := s.WriteSettings()
-	if err != nil {
-		s.t.Fatal(err)
+	settings := s.settings
+	if settings == "" {
+		var err error
+		if settings, err = s.WriteSettings(); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	c := s.serveCommand(settings)
 	if s.prepare != nil {

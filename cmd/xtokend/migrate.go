@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/cmd/xtokend/internal/migrate"
@@ -32,11 +34,17 @@ func (c *migrateCommand) Run(p *process) error {
 		return nil
 	case errors.Is(err, migrate.ErrNoTokens):
 		return usage("name the settings that Prosody runs with", "%s: %v", c.Settings, err)
+	case errors.Is(err, migrate.ErrPartly):
+		return usage("make by hand what was left to you then; or put the settings back that were kept, "+c.Settings+".before-xtokend, and migrate all at once",
+			"%s: %v", c.Settings, err)
 	case err != nil:
 		return &failure{status: exitUsage, text: err.Error(), cause: err}
 	}
 	if err := c.otherDomains(plan.Domains); err != nil {
 		return err
+	}
+	if info, err := os.Stat(c.Folder); c.Write && (err != nil || !info.IsDir()) {
+		return usage("make it: install -d -m 750 -g xtokend "+c.Folder, "there is no folder %s", c.Folder)
 	}
 	showPlan(p, plan)
 	if c.Write {
@@ -75,15 +83,23 @@ func showPlan(p *process, plan *migrate.Plan) {
 }
 
 // otherDomains refuses to write settings in the place of some that serve a domain
-// which is not migrated now.
+// which is not migrated now. The example that the program is installed with is no such.
 func (c *migrateCommand) otherDomains(domains []string) error {
 	cfg, _ := config.Load(c.path(), config.Options{}) // what there is of it
 	for _, d := range cfg.Domains {
-		if d.Name != "" && !slices.Contains(domains, d.Name) {
+		if d.Name != "" && !reserved(d.Name) && !slices.Contains(domains, d.Name) {
 			return usage("name another folder with --folder, and copy the new [[domain]] by hand", "%s serves %s too", c.path(), d.Name)
 		}
 	}
 	return nil
+}
+
+// reserved says whether a name is for documents, so that nobody's users have it (RFC
+// 2606 §2, §3).
+func reserved(domain string) bool {
+	return slices.ContainsFunc([]string{"example", "example.com", "example.net", "example.org"}, func(name string) bool {
+		return domain == name || strings.HasSuffix(domain, "."+name)
+	})
 }
 
 // writePlan writes all files, and names those that it has kept.
@@ -109,12 +125,16 @@ func (c *migrateCommand) next(p *process, plan *migrate.Plan) {
 	for _, domain := range plan.Domains {
 		step("xtokend migrate --users %s %s | xtokend accounts --config %s --domain %s add", domain, c.Settings, c.path(), domain)
 	}
-	step("systemctl start xtokend") // it holds the component's name, which accounts need
+	step("systemctl enable --now xtokend") // it holds the component's name, which accounts need
+	step("xtokend check --live --config %s", c.path())
 }
 
 // users prints the names of those who need an account.
 func (c *migrateCommand) users(p *process, o migrate.Options) error {
 	users, queries, err := migrate.Users(o, c.Users)
+	if errors.Is(err, migrate.ErrNoData) {
+		return usage(`write data_path = "…" there, with the folder that "prosodyctl about" names`, "%s: %v", c.Settings, err)
+	}
 	if err != nil {
 		return &failure{status: exitUsage, text: err.Error(), cause: err}
 	}

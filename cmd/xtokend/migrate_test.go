@@ -2,11 +2,9 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -23,23 +21,6 @@ import (
 	"xtokend/internal/testcert"
 	"xtokend/internal/watch"
 )
-
-// migrated is a Prosody that runs with the settings that a migration has left.
-type migrated struct{ settings, accounts, log string }
-
-func (migrated) Name() string      { return "Prosody" }
-func (m migrated) LogFile() string { return m.log }
-func (m migrated) Command() *exec.Cmd {
-	return exec.Command("prosody", "-F", "--config", m.settings)
-}
-
-// Accounts are xtokend's to make here.
-func (migrated) Register(context.Context, string, string) error { return fs.ErrInvalid }
-
-func (m migrated) HasAccount(_ context.Context, localpart string) (bool, error) {
-	_, err := os.Stat(filepath.Join(m.accounts, localpart+".dat"))
-	return err == nil, nil
-}
 
 // noDNS has a server ask nobody for addresses: it looks for an SRV record of other
 // servers' direct TLS even if their domain is an address.
@@ -76,17 +57,6 @@ VirtualHost %q
 Component "share.example.org" "http_file_share"
 `
 
-// provider stands for mod_auth_token in what matters after it: everybody exists, and
-// nobody has an account.
-const provider = `local sasl = require "util.sasl"
-module:provides("auth", {
-	user_exists = function() return true end;
-	get_sasl_handler = function()
-		return sasl.new(module.host, { plain_test = function() return true, true end })
-	end;
-})
-`
-
 // What users had is there after the migration, for whoever comes with a token to the
 // port that clients have always used. HTTP and other servers reach it as before.
 func TestMigratedServer(t *testing.T) {
@@ -113,15 +83,12 @@ func TestMigratedServer(t *testing.T) {
 	}
 	write("certs/"+domain+".crt", string(pair.Certificate))
 	write("certs/"+domain+".key", string(pair.Key))
-	data := "data/" + strings.ReplaceAll(domain, ".", "%2e")
-	write("modules/mod_auth_token.lua", provider)
-	write("modules/mod_sasl_token.lua", "")
 	settings := path("prosody.cfg.lua")
 	write("prosody.cfg.lua", fmt.Sprintf(before, os.Geteuid() == 0, path("data"), path("prosody.log"),
-		stockserver.Port(clients), stockserver.Port(component), stockserver.Port(web), domain, path("modules"), domain))
+		stockserver.Port(clients), stockserver.Port(component), stockserver.Port(web), domain, prosodytest.TokenModules(t), domain))
 	server := stockserver.New(folder, domain)
 	server.C2S = clients
-	program := migrated{settings, path(data + "/accounts"), path("prosody.log")}
+	program := prosody.Program{Settings: settings, Data: path("data"), Log: path("prosody.log"), Domain: domain}
 	stockservertest.EndWith(t, server)
 	if err := server.Start(t.Context(), program); err != nil {
 		t.Fatal(err)

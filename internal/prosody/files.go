@@ -8,7 +8,7 @@ import (
 
 // accountFile is where Prosody's internal storage keeps an account. It writes
 // every byte but letters and digits as a percent escape.
-func (p program) accountFile(localpart string) string {
+func (p Program) accountFile(localpart string) string {
 	encode := func(name string) string {
 		var b strings.Builder
 		for _, c := range []byte(name) {
@@ -21,5 +21,5 @@ func (p program) accountFile(localpart string) string {
 		}
 		return b.String()
 	}
-	return filepath.Join(p.File("data"), encode(p.Domain), "accounts", encode(localpart)+".dat")
+	return filepath.Join(p.Data, encode(p.Domain), "accounts", encode(localpart)+".dat")
 }

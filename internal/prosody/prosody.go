@@ -45,30 +45,34 @@ func start(ctx context.Context, s *stockserver.Server, o Options) error {
 			return fmt.Errorf("make a certificate: %w", err)
 		}
 	}
-	p := program{s}
-	if err := os.WriteFile(p.configFile(), []byte(o.config(s)), 0o600); err != nil {
+	p := Program{Settings: s.File("prosody.cfg.lua"), Data: s.File("data"), Log: logFile(s), Domain: s.Domain}
+	if err := os.WriteFile(p.Settings, []byte(o.config(s)), 0o600); err != nil {
 		return err
 	}
 	return s.Start(ctx, p)
 }
 
-// program is Prosody with the files of a server.
-type program struct{ *stockserver.Server }
-
-func (p program) configFile() string { return p.File("prosody.cfg.lua") }
-
-func (program) Name() string      { return "Prosody" }
-func (p program) LogFile() string { return logFile(p.Server) }
-
 func logFile(s *stockserver.Server) string { return s.File("prosody.log") }
 
-func (p program) Command() *exec.Cmd {
-	return exec.Command("prosody", "-F", "--config", p.configFile())
+// Program is a Prosody with settings that may be anybody's, for the method Start of a
+// server that knows where it listens.
+type Program struct {
+	Settings string // path of the file
+	Data     string // the folder that is its data_path
+	Log      string // path of the file that it logs to
+	Domain   string
+}
+
+func (Program) Name() string      { return "Prosody" }
+func (p Program) LogFile() string { return p.Log }
+
+func (p Program) Command() *exec.Cmd {
+	return exec.Command("prosody", "-F", "--config", p.Settings)
 }
 
 // Register runs prosodyctl.
-func (p program) Register(ctx context.Context, localpart, password string) error {
-	args := []string{"--config", p.configFile()}
+func (p Program) Register(ctx context.Context, localpart, password string) error {
+	args := []string{"--config", p.Settings}
 	if os.Geteuid() == 0 {
 		args = append([]string{"--root"}, args...)
 	}
@@ -80,7 +84,7 @@ func (p program) Register(ctx context.Context, localpart, password string) error
 }
 
 // HasAccount looks for the account's file.
-func (p program) HasAccount(_ context.Context, localpart string) (bool, error) {
+func (p Program) HasAccount(_ context.Context, localpart string) (bool, error) {
 	_, err := os.Stat(p.accountFile(localpart))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

@@ -180,7 +180,7 @@ func (e *editor) insertHost(host string, options []string) {
 
 // errMeaning is what nobody should see: an edit that says something else than was
 // meant is not made.
-var errMeaning = errors.New("Prosody's settings are too much of a program to be changed here, and nothing was written: change them by hand, as README.md says")
+var errMeaning = errors.New("the settings are too much of a program to be changed here, and nothing was written: change them by hand, as README.md says")
 
 // verify evaluates the changed files and compares what they mean with what was meant.
 func (e *editor) verify(changed []File, environ []string) error {

@@ -9,8 +9,26 @@ import (
 	"xtokend/cmd/xtokend/internal/migrate/luaconfig"
 )
 
-// clientModules do something to clients' connections, which are xtokend's now.
+// oneAddress is what Prosody sees from now on.
+const oneAddress = "for Prosody every client comes from 127.0.0.1 now"
+
+// noPasswords is why accounts that Prosody makes are of no use.
+const noPasswords = "whoever gets an account or a password by it cannot log in: tokens alone count"
+
+// clientModules do something to clients' connections, which are xtokend's now, or to
+// passwords, which nobody needs to know any more.
 var clientModules = map[string]string{
+	"firewall":          oneAddress,
+	"ipcheck":           oneAddress,
+	"lastlog":           oneAddress,
+	"lastlog2":          oneAddress,
+	"muc_ban_ip":        oneAddress,
+	"invites":           noPasswords,
+	"password_reset":    noPasswords,
+	"register_web":      noPasswords,
+	"conversejs":        "its page must name xtokend's /http-bind or /xmpp-websocket",
+	"http_altconnect":   "it names Prosody's own /http-bind and /xmpp-websocket: set public_urls, and lead /.well-known/host-meta to xtokend",
+	"http_host_meta":    "it names Prosody's own /http-bind and /xmpp-websocket: set public_urls, and lead /.well-known/host-meta to xtokend",
 	"limit_auth":        "xtokend has limits.failed_per_minute_per_address",
 	"c2s_conn_throttle": "xtokend has limits.streams_per_address and limits.unauthenticated",
 	"log_auth":          "xtokend's log has a line for each refused login",

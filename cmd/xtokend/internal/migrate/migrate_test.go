@@ -287,6 +287,24 @@ VirtualHost "c.example"
 	}
 }
 
+// A host that comes to have tokens later is told apart from those of before: a second
+// migration would take loopback for where clients connect.
+func TestAnotherHostLater(t *testing.T) {
+	p := newPlaceOf(t, key+"VirtualHost 'a.example'\n\tauthentication = 'token'\nVirtualHost 'b.example'\n")
+	if _, err := p.plan().Write(); err != nil {
+		t.Fatal(err)
+	}
+	p.write(p.settings, p.read(p.settings)+"VirtualHost 'b.example'\n\tauthentication = 'token'\n")
+	before := p.snapshot()
+	_, err := migrate.Make(p.options())
+	if !errors.Is(err, migrate.ErrPartly) || !strings.Contains(err.Error(), "a.example has been migrated before") || !strings.Contains(err.Error(), "but b.example still has") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(before, p.snapshot()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Where a change would come to mean something else there is none at all.
 func TestTooMuchOfAProgram(t *testing.T) {
 	p := newPlaceOf(t, key+"authentication = 'token'\nVirtualHost 'example.org'\nreturn 1\n")
@@ -376,10 +394,16 @@ func TestListeners(t *testing.T) {
 		{"direct TLS", `c2s_direct_tls_ports = 5223`, `listen = ["xmpp://[::]:5222", "xmpps://[::]:5223"]`},
 		{"old name of direct TLS", `legacy_ssl_ports = { 5223 }`, `listen = ["xmpp://[::]:5222", "xmpps://[::]:5223"]`},
 		{"browsers", `modules_enabled = { "bosh" }`, `listen = ["http://127.0.0.1:5280", "http://[::1]:5280", "https://[::]:5281", "xmpp://[::]:5222"]`},
+		{"browsers, and Debian's localhost", `modules_enabled = { "bosh" } http_interfaces = { "127.0.0.1" } VirtualHost "localhost"`,
+			`listen = ["http://127.0.0.1:5280", "https://[::]:5281", "xmpp://[::]:5222"]`},
+		{"browsers, and tokens for localhost", `authentication = "token" modules_enabled = { "bosh" } http_interfaces = { "127.0.0.1" } VirtualHost "localhost"`,
+			`listen = ["http://127.0.0.1:5280", "https://[::]:5281", "xmpp://[::]:5222"]`},
 		{"browsers in clear", `modules_enabled = { "websocket" } http_interfaces = { "192.0.2.1" } https_ports = {}`, `listen = ["http://127.0.0.1:5280", "xmpp://[::]:5222"]`},
 		{"a server's port in use", `s2s_ports = { 5322 } proxy65_ports = { 5323 }`, `addresses = ["127.0.0.1:5324"]`},
-		{"HTTP in use", `modules_enabled = { "bosh", "http_files" }`, `listen = ["http://127.0.0.1:5290", "https://[::]:5443", "xmpp://[::]:5222"]`},
+		{"HTTP in use", `modules_enabled = { "bosh", "http_files" }`, `listen = ["http://127.0.0.1:5282", "https://[::]:5443", "xmpp://[::]:5222"]`},
 		{"components elsewhere", `component_ports = { 5348 } component_interfaces = { "::1" }`, `address = "[::1]:5348"`},
+		{"components at several addresses", `component_interfaces = { "192.0.2.1", "127.0.0.2", "::1" }`, `address = "127.0.0.2:5347"`},
+		{"components everywhere", `component_interfaces = { "::", "*" }`, `address = "127.0.0.1:5347"`},
 		{"trusted proxies", `trusted_proxies = { "192.0.2.0/24" }`, `trusted_proxies = ["192.0.2.0/24"]`},
 		{"pages", `modules_enabled = { "bosh" } cross_domain_bosh = { "https://www.example.org" }`, `allowed_origins = ["https://www.example.org"]`},
 		{"addresses for host-meta", `modules_enabled = { "bosh" } http_external_url = "https://chat.example.org/"`,
@@ -443,6 +467,36 @@ VirtualHost "localhost" { authentication = "token" }
 	}
 	if _, err := os.Stat(filepath.Join(p.folder, "b.example.account_secret")); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is not carried over is named, with what to do instead.
+func TestWhatDoesNotComeAlong(t *testing.T) {
+	p := newPlaceOf(t, key+`authentication = "token"
+modules_enabled = { "bosh", "limit_auth", "firewall", "invites", "http_altconnect" }
+ssl = { protocol = "tlsv1_2+"; certificate = "c.pem"; key = "k.pem" }
+c2s_timeout = 60
+http_paths = { bosh = "/chat"; websocket = "/xmpp-websocket" }
+consider_bosh_secure = true
+VirtualHost "example.org"
+`)
+	left := strings.Join(p.plan().Left, "\n")
+	for _, want := range []string{
+		"module limit_auth of example.org: xtokend has limits.failed_per_minute_per_address",
+		"module firewall of example.org: for Prosody every client comes from 127.0.0.1 now",
+		"module invites of example.org: whoever gets an account or a password by it cannot log in",
+		"module http_altconnect of example.org: it names Prosody's own /http-bind and /xmpp-websocket: set public_urls",
+		"ssl.protocol of example.org: clients get xtokend's TLS",
+		"c2s_timeout of example.org: it holds between xtokend and Prosody",
+		"http_paths.bosh of example.org: xtokend serves /http-bind and /xmpp-websocket",
+		"consider_bosh_secure of example.org: the web server before xtokend must send X-Forwarded-For and X-Forwarded-Proto: https",
+	} {
+		if !strings.Contains(left, want) {
+			t.Errorf("%q is not named:\n%s", want, left)
+		}
+	}
+	if strings.Contains(left, "http_paths.websocket") {
+		t.Errorf("what stays as it is is named:\n%s", left)
 	}
 }
 
@@ -520,6 +574,36 @@ func TestAccountsOfBefore(t *testing.T) {
 	p.write(filepath.Join(accounts, "carol.dat"), "")
 	if left := strings.Join(p.plan().Left, "\n"); !strings.Contains(left, "accounts of example.org with passwords of their own, 1 (carol)") {
 		t.Errorf("they are not:\n%s", left)
+	}
+}
+
+// A Prosody that a buildout has made keeps its data beside its settings.
+func TestUsersOfABuildout(t *testing.T) {
+	root := t.TempDir()
+	p := &place{t: t, settings: filepath.Join(root, "etc/prosody/prosody.cfg.lua")}
+	roster := filepath.Join(root, "var/lib/prosody/example%2eorg/roster")
+	for _, folder := range []string{filepath.Dir(p.settings), roster} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.write(p.settings, "VirtualHost 'example.org'\n")
+	p.write(filepath.Join(roster, "alice.dat"), "")
+	if users, _, err := migrate.Users(p.options(), "example.org"); err != nil || !slices.Equal(users, []string{"alice"}) {
+		t.Errorf("users %q, %v, want alice", users, err)
+	}
+}
+
+// A file that is included twice is changed once.
+func TestIncludedTwice(t *testing.T) {
+	p := newPlaceOf(t, key+"authentication = 'token'\nInclude 'a.lua'\nInclude 'a.lua'\n")
+	host := filepath.Join(filepath.Dir(p.settings), "a.lua")
+	p.write(host, "VirtualHost 'example.org'\n")
+	if _, err := p.plan().Write(); err != nil {
+		t.Fatal(err)
+	}
+	if text := p.read(host); strings.Count(text, "xtoken.example.org") != 1 {
+		t.Errorf("it is\n%s", text)
 	}
 }
 

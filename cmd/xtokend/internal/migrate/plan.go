@@ -27,7 +27,7 @@ type Options struct {
 	// zope.conf, for hosts whose own settings have none.
 	Issuers []string
 	// ServerPort is the loopback port that Prosody's port for clients is moved to, or
-	// the next one that its settings leave free. 0: 5322.
+	// the next one that its settings leave free: 1 to 65535; 0: 5322.
 	ServerPort int
 	// Environ is what the settings see of the environment; nil: the process's.
 	Environ []string
@@ -60,9 +60,14 @@ type Plan struct {
 var (
 	ErrNoTokens = errors.New(`no virtual host has authentication = "token"`)
 	ErrMigrated = errors.New("a component has the place of the Lua modules already")
+	// ErrPartly comes with the names of hosts.
+	ErrPartly = errors.New("has been migrated before")
 )
 
-const defaultServerPort = 5322
+const (
+	defaultServerPort = 5322
+	maxPort           = 65535
+)
 
 // Provider names of mod_auth_token; "hmac" is what it was called before.
 var providers = []string{"token", "hmac"}
@@ -89,6 +94,15 @@ type migration struct {
 
 // Make reads the settings and works out the plan.
 func Make(o Options) (*Plan, error) {
+	if o.ServerPort < 0 || o.ServerPort > maxPort {
+		return nil, fmt.Errorf("%d is no port", o.ServerPort)
+	}
+	// Paths in xtokend's settings are taken from its folder.
+	folder, err := filepath.Abs(o.Folder)
+	if err != nil {
+		return nil, err
+	}
+	o.Folder = folder
 	settings, err := luaconfig.Evaluate(o.Path, luaconfig.Options{Environ: o.Environ})
 	if err != nil {
 		return nil, err
@@ -101,6 +115,13 @@ func Make(o Options) (*Plan, error) {
 		return nil, ErrMigrated
 	case len(m.tokens) == 0:
 		return nil, ErrNoTokens
+	}
+	for _, host := range slices.Concat(m.tokens, m.others) {
+		// The ports of clients are on loopback by now, and where they were is not known.
+		if name := m.componentBefore(host); name != "" {
+			return nil, fmt.Errorf("%s %w (its component %s is there), but %s still has authentication = %q",
+				host, ErrPartly, name, m.tokens[0], m.settings.Get(m.tokens[0], "authentication"))
+		}
 	}
 	m.Domains = m.tokens
 	m.keepHTTP = len(m.httpModules()) > 0
@@ -129,9 +150,13 @@ func (m *migration) sortHosts() {
 			m.others = append(m.others, host)
 		}
 	}
-	// A stock installation has this host, and the provider of the whole server is its too.
-	if i := slices.Index(m.tokens, localhost); i >= 0 && len(m.tokens) > 1 {
-		m.tokens = slices.Delete(m.tokens, i, i+1)
+	// A stock installation has this host beside its own, which nobody uses from elsewhere.
+	if slices.Equal(m.tokens, []string{localhost}) {
+		return
+	}
+	m.others = without(m.others, []string{localhost})
+	if slices.Contains(m.tokens, localhost) {
+		m.tokens = without(m.tokens, []string{localhost})
 		m.left("%s has token authentication beside other hosts: it is left out, since no issuer signs for it", localhost)
 	}
 }
@@ -145,6 +170,18 @@ func (m *migration) migrated() bool {
 			return m.settings.Own(admin, "component_module") == "component"
 		})
 	})
+}
+
+// componentBefore returns the component that an earlier migration has made an
+// administrator of a host; "" if there was none.
+func (m *migration) componentBefore(host string) string {
+	for _, admin := range luaconfig.Strings(m.settings.Own(host, "admins")) {
+		name, ok := strings.CutSuffix(admin, "."+host)
+		if ok && strings.HasPrefix(name, "xtoken") && m.settings.Own(admin, "component_module") == "component" {
+			return admin
+		}
+	}
+	return ""
 }
 
 func (m *migration) left(format string, args ...any) {
@@ -171,7 +208,8 @@ func without(names, out []string) []string {
 func (m *migration) httpModules() []string {
 	var found []string
 	for _, host := range m.settings.Order {
-		if host == luaconfig.Global || m.settings.Get(host, "enabled") == false {
+		unused := host == localhost && !slices.Contains(m.tokens, host)
+		if host == luaconfig.Global || unused || m.settings.Get(host, "enabled") == false {
 			continue
 		}
 		modules := m.modules(host)
@@ -192,7 +230,10 @@ func (m *migration) httpModules() []string {
 // servesHTTP goes by the names that modules for HTTP have.
 func servesHTTP(module string) bool {
 	return strings.Contains(module, "http") || strings.Contains(module, "web") ||
-		slices.Contains([]string{"invites_page", "conversejs", "rest", "pastebin", "prometheus", "openmetrics"}, module)
+		slices.Contains([]string{
+			"atom", "candy", "conversejs", "invites_page", "jsxc", "oauth2", "openmetrics", "password_reset", "pastebin", "prometheus",
+			"pubsub_eventsource", "pubsub_feeds", "pubsub_github", "rest", "server_status",
+		}, module)
 }
 
 // secretFile returns the text of a secret file of xtokend: what is there already,

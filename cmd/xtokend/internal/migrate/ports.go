@@ -92,7 +92,7 @@ func (m *migration) addresses(s service) []netip.AddrPort {
 
 // freePort returns a port that no option of Prosody names, from one on.
 func (m *migration) freePort(port int) int {
-	taken := map[int]bool{}
+	taken := map[int]bool{m.c2sPort: true, m.componentPort(): true}
 	for _, s := range []service{c2s, directTLS, legacySSL, plainHTTP, https, component, {"s2s", 5269, false}, {"proxy65", 5000, false}, {"admin_telnet", 5582, true}} {
 		for _, p := range m.ports(s) {
 			taken[p] = true
@@ -109,7 +109,7 @@ func (m *migration) freePort(port int) int {
 		}
 	}
 	for taken[port] {
-		port++
+		port = port%maxPort + 1
 	}
 	return port
 }
@@ -124,14 +124,21 @@ func (m *migration) componentPort() int {
 
 // componentAddress is where xtokend connects. Without TLS that must be loopback.
 func (m *migration) componentAddress() string {
-	host := "127.0.0.1"
-	interfaces := m.interfaces(component)
-	if !slices.ContainsFunc([]string{"127.0.0.1", "*", "0.0.0.0"}, func(i string) bool { return slices.Contains(interfaces, i) }) {
-		host = "::1"
-		if !slices.Contains(interfaces, "::1") && !slices.Contains(interfaces, "::") {
-			m.left(`component_interfaces: none of them is loopback, where xtokend connects: add "127.0.0.1"`)
+	host := ""
+	for _, name := range m.interfaces(component) {
+		address, err := netip.ParseAddr(name)
+		switch {
+		case name == "*" || name == "0.0.0.0":
 			host = "127.0.0.1"
+		case host == "" && name == "::":
+			host = "::1"
+		case host == "" && err == nil && address.IsLoopback():
+			host = name
 		}
+	}
+	if host == "" {
+		m.left(`component_interfaces: none of them is loopback, where xtokend connects: add "127.0.0.1"`)
+		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, strconv.Itoa(m.componentPort()))
 }
@@ -152,7 +159,7 @@ func (m *migration) listen() []string {
 	}
 	web, secure := m.addresses(plainHTTP), m.addresses(https)
 	if m.keepHTTP {
-		web = []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(m.freePort(5290)))}
+		web = []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(m.freePort(5282)))}
 		secure = []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(m.freePort(5443)))}
 		m.left("Prosody keeps its HTTP ports for %s: have pages and the web server use xtokend's, %s and %s, for /http-bind and /xmpp-websocket",
 			strings.Join(m.httpModules(), ", "), "http://"+web[0].String(), "https://"+secure[0].String())

@@ -8,8 +8,8 @@ import (
 	"xtokend/cmd/xtokend/internal/migrate/luaconfig"
 )
 
-// c2sRate is the bandwidth of a client's stream: all of a user's traffic passes
-// through one connection of xtokend.
+// c2sRate is the bandwidth of a client's stream. The default, 10kb/s, pauses each
+// login, and slows down what a user sends.
 const c2sRate = "10mb/s"
 
 // prosody changes Prosody's settings.

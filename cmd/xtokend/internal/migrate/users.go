@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,12 +11,12 @@ import (
 	"xtokend/cmd/xtokend/internal/migrate/luaconfig"
 )
 
-// dataPath is where a stock Prosody keeps its data.
-const dataPath = "/var/lib/prosody"
-
 // userStores are those that show that somebody has used the server. Messages that wait
 // show nothing: with the Lua module they did so for any name.
 var userStores = []string{"roster", "archive", "archive2", "vcard", "private", "pep"}
+
+// ErrNoData says that the settings do not lead to Prosody's data.
+var ErrNoData = errors.New("the data of Prosody is not where these settings, or their place, say")
 
 // Users returns the localparts of those who have left a contact list, an archive or
 // the like in the files of Prosody's internal storage, sorted, and queries for what
@@ -28,6 +29,10 @@ func Users(o Options, host string) (users, queries []string, err error) {
 	}
 	if settings.Own(host, luaconfig.Defined) == nil {
 		return nil, nil, fmt.Errorf("%s is no virtual host of %s", host, o.Path)
+	}
+	data := dataPath(settings)
+	if _, err := os.Stat(data); os.IsNotExist(err) {
+		return nil, nil, fmt.Errorf("%w: there is no folder %s", ErrNoData, data)
 	}
 	found := map[string]bool{}
 	for _, store := range userStores {
@@ -48,11 +53,19 @@ func Users(o Options, host string) (users, queries []string, err error) {
 
 // storeFolder is where the internal storage keeps a store of a host.
 func storeFolder(s *luaconfig.Settings, host, store string) string {
-	path, ok := s.Get(luaconfig.Global, "data_path").(string)
-	if !ok {
-		path = dataPath
+	return filepath.Join(dataPath(s), encode(host), store)
+}
+
+// dataPath is where Prosody keeps its data, unless it was built with another folder.
+func dataPath(s *luaconfig.Settings) string {
+	if path, ok := s.Get(luaconfig.Global, "data_path").(string); ok {
+		return path
 	}
-	return filepath.Join(path, encode(host), store)
+	// One that was built with a prefix, as a buildout does, has both folders below it.
+	if prefix, ok := strings.CutSuffix(filepath.Dir(s.Files[0].Path), "/etc/prosody"); ok {
+		return prefix + "/var/lib/prosody"
+	}
+	return "/var/lib/prosody"
 }
 
 // collect takes the users of one store: each has a file of a name that ends in .dat,

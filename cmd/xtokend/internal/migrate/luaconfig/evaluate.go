@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,7 +132,9 @@ func (e *evaluation) load(path string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", path, withoutPath(err))
 	}
-	e.settings.Files = append(e.settings.Files, File{Path: path, Text: text})
+	if file := (File{Path: path, Text: text}); !slices.Contains(e.settings.Files, file) { // it may be included twice
+		e.settings.Files = append(e.settings.Files, file)
+	}
 	chunk, err := e.state.Load(strings.NewReader(text), path)
 	if err != nil {
 		return e.explain(err)

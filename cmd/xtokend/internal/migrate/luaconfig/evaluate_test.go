@@ -87,9 +87,9 @@ func asProsody(t *testing.T, path string) string {
 
 // Settings mean to us what they mean to Prosody.
 func TestEvaluateAsProsodyDoes(t *testing.T) {
-	for _, name := range []string{"debian", "buildout", "program"} {
-		t.Run(name, func(t *testing.T) {
-			folder, err := filepath.Abs(filepath.Join(inputs, name))
+	for _, folder := range []string{inputs + "/debian", inputs + "/buildout", inputs + "/program", "/etc/prosody"} { // the last is the package's
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			folder, err := filepath.Abs(folder)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,13 @@ func TestEvaluateRefuses(t *testing.T) {
 		{"an endless loop that catches errors", "while true do pcall(function() while true do end end) end", "do not come to an end"},
 		{"endless recursion", "local function f() return 1 + f() end f()", "overflow"},
 		{"a string that doubles", "local s = 'x' while true do s = s .. s end", "too much memory"},
-		{"a long string", "s = ('x'):rep(1e9)", "the result is too long"},
+		{"a long string", "s = ('x'):rep(1e9)", "string.rep: the result is too long"},
+		{"a wide field", "s = ('%1000000d'):format(1)", "string.format: the result is too long"},
+		{"a precise field", "s = ('%.1000d'):format(1)", "string.format: the result is too long"},
+		{"a long list of long strings", "local s, t = ('x'):rep(1e6), {} for i = 1, 1e4 do t[i] = s end s = table.concat(t)", "table.concat: the result is too long"},
+		{"a long separator", "local t = {} for i = 1, 1e4 do t[i] = '' end s = table.concat(t, ('x'):rep(1e6))", "table.concat: the result is too long"},
+		{"a long replacement", "s = ('x'):rep(1e6):gsub('x', ('y'):rep(1e6))", "string.gsub: the result is too long"},
+		{"a replacement that doubles", "s = ('x'):rep(1e4):gsub('.+', ('%0'):rep(1e4))", "string.gsub: the result is too long"},
 		{"programs", "\nsecret = io.popen('id')", "prosody.cfg.lua:2: popen is not run"},
 		{"os.execute", "os.execute('id')", "execute is not run"},
 		{"require", "require 'socket'", "require is not run"},

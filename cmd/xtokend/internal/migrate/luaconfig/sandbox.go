@@ -10,9 +10,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// maxStringBytes bounds what one call of a function may make of a string.
-const maxStringBytes = 1 << 20
-
 // openLibraries gives settings what they use of Lua's libraries: what computes,
 // what reads files, the environment and the time.
 func (e *evaluation) openLibraries() {
@@ -36,9 +33,9 @@ func (e *evaluation) openLibraries() {
 
 	text := globals.RawGetString(lua.StringLibName).(*lua.LTable)
 	text.RawSetString("dump", lua.LNil)
-	text.RawSetString("rep", L.NewFunction(repeat))
 	table := globals.RawGetString(lua.TabLibName).(*lua.LTable)
 	table.RawSetString("unpack", globals.RawGetString("unpack"))
+	e.boundStrings()
 
 	globals.RawSetString("os", e.library(map[string]lua.LGFunction{
 		"getenv": func(L *lua.LState) int { L.Push(e.variable(L.CheckString(1))); return 1 },
@@ -77,16 +74,6 @@ func (e *evaluation) variable(name string) lua.LValue {
 		}
 	}
 	return lua.LNil
-}
-
-// repeat is string.rep, bounded.
-func repeat(L *lua.LState) int {
-	s, n := L.CheckString(1), L.CheckInt(2)
-	if n > 0 && len(s) > maxStringBytes/n {
-		L.RaiseError("string.rep: the result is too long")
-	}
-	L.Push(lua.LString(strings.Repeat(s, max(n, 0))))
-	return 1
 }
 
 // openFile is io.open, for reading alone. As Lua's it returns nil and a message
