@@ -1,0 +1,16 @@
+<?php
+// The credentials URL of a site whose login keeps the user's id in the session. Give the web server's user, and nobody
+// else, the right to read the two files.
+declare(strict_types=1);
+
+require __DIR__ . '/XToken.php';
+
+$key = XToken\Key::fromFiles(
+    getenv('OTP_SEED_FILE') ?: '/etc/xtokend-issuer/otp_seed',
+    getenv('TOKEN_SECRET_FILE') ?: '/etc/xtokend-issuer/token_secret',
+);
+
+// read_and_close: the session is only looked at, and a page's other requests need not wait.
+session_start(['read_and_close' => true, 'cache_limiter' => '']);
+
+XToken\answer($key, $_SESSION['user_id'] ?? null, getenv('XMPP_DOMAIN') ?: 'example.org');
