@@ -34,7 +34,7 @@ var issuers = []struct {
 	name    string
 	command []string
 }{
-	{"Python", []string{"/usr/bin/python3", "testdata/issue.py"}},
+	{"Python", []string{"/usr/bin/python3", "-B", "testdata/issue.py"}},
 	{"Node", []string{"node", "testdata/issue.mjs"}},
 	{"PHP", []string{"php", "testdata/issue.php"}},
 }
