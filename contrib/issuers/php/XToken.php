@@ -43,6 +43,8 @@ final class UserIdError extends \InvalidArgumentException
  */
 function localpart(string $userId, bool $foldCase = false): string
 {
+    // Control characters are escaped, so that none ends a line of the log.
+    $named = 'the user id ' . json_encode($userId, JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE);
     if (!mb_check_encoding($userId, 'UTF-8')) {
         throw new UserIdError('the user id is not UTF-8');
     }
@@ -51,11 +53,11 @@ function localpart(string $userId, bool $foldCase = false): string
     $lower = implode('', array_map(fn (string $c): string => mb_strtolower($c, 'UTF-8'), $letters));
     $folded = \Normalizer::normalize($lower, \Normalizer::FORM_C);
     if ($folded !== $userId && !$foldCase) {
-        throw new UserIdError("the user id \"$userId\" would become \"$folded\" in XMPP:"
+        throw new UserIdError("$named would become another in XMPP:"
             . ' set $foldCase, if no two user ids are the same but for letter case');
     }
     if ($folded !== trim($folded, ' ')) {
-        throw new UserIdError("the user id \"$userId\" begins or ends with a space (XEP-0106 §4.1)");
+        throw new UserIdError("$named begins or ends with a space (XEP-0106 §4.1)");
     }
     $escaped = preg_replace_callback(ESCAPED, fn (array $c): string => '\\' . bin2hex($c[0]), $folded);
     // Full-width and other compatibility forms would be read as plain letters.
@@ -63,7 +65,7 @@ function localpart(string $userId, bool $foldCase = false): string
         preg_match(ALLOWED, $folded) !== 1 || preg_match(UNSAFE, $folded) !== 0
         || \Normalizer::normalize($escaped, \Normalizer::FORM_KC) !== $escaped
     ) {
-        throw new UserIdError("the user id \"$userId\" holds characters that no XMPP address may hold,"
+        throw new UserIdError("$named holds characters that no XMPP address may hold,"
             . ' or that servers read as others');
     }
     if ($escaped === '' || strlen($escaped) > MAX_LOCALPART_BYTES) {

@@ -10,7 +10,14 @@ $key = XToken\Key::fromFiles(
     getenv('TOKEN_SECRET_FILE') ?: '/etc/xtokend-issuer/token_secret',
 );
 
-// read_and_close: the session is only looked at, and a page's other requests need not wait.
-session_start(['read_and_close' => true, 'cache_limiter' => '']);
+// A session is only looked at, and a page's other requests need not wait. Who has none gets none.
+if (isset($_COOKIE[session_name()])) {
+    session_start(['read_and_close' => true, 'cache_limiter' => '', 'use_strict_mode' => true]);
+}
 
-XToken\answer($key, $_SESSION['user_id'] ?? null, getenv('XMPP_DOMAIN') ?: 'example.org');
+XToken\answer(
+    $key,
+    $_SESSION['user_id'] ?? null,
+    getenv('XMPP_DOMAIN') ?: 'example.org',
+    getenv('FOLD_CASE') === '1',
+);
