@@ -4,7 +4,7 @@ declare(strict_types=1);
 namespace XToken;
 
 /**
- * Makes one-time tokens with which the users of a web site log in to XMPP. Needs PHP 8.1 with mbstring and intl.
+ * Makes one-time tokens with which the users of a web site log in to XMPP. Needs PHP 8.2 with mbstring and intl.
  *
  * A token is  otp nonce SP signature:
  *   otp        8 digits, TOTP (RFC 6238) with HMAC-SHA-1 and steps of 30 seconds; the seed is base32
