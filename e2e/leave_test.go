@@ -17,7 +17,8 @@ const leaveComponent = "leave.example.org"
 // leave is contrib/issuers/leave, as it stands but for what an administrator edits.
 type leave struct {
 	*site
-	script string
+	script   string
+	accounts string // its settings
 }
 
 func newLeave(t *testing.T) *leave {
@@ -38,7 +39,7 @@ func newLeave(t *testing.T) *leave {
 	script := filepath.Join(s.Dir, "leave")
 	rewrite(t, "../contrib/issuers/leave", script, 0o700, "/usr/local/bin/xtokend", s.program,
 		"/run/xtokend/admin.sock", s.Admin, "/etc/xtokend/leave.toml", accounts)
-	return &leave{s, script}
+	return &leave{s, script, accounts}
 }
 
 // rewrite copies a text with each of the pairs replaced, which must be in it.
@@ -73,6 +74,18 @@ func (l *leave) run(t *testing.T, status int, names string, arguments ...string)
 		t.Errorf("leave %q prints %q", arguments, out)
 	}
 	return complaints.String()
+}
+
+// What Plone's @@xmpp-user-ids prints, beside the running program.
+func TestAccountsAreMadeOfAListOfUserIDs(t *testing.T) {
+	l := newLeave(t)
+	add := exec.CommandContext(l.ctx, l.program, "accounts", "--config", l.accounts, "add")
+	add.Stdin = strings.NewReader("# the user ids 'A', 'a' would share the account 'a'\nspace\\20cadet@example.org\nzoë@example.org\n")
+	if out, err := add.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "made: 2, there already: 0, failed: 0") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	l.mustLogIn(`space\20cadet`, l.issuer.token(`space\20cadet`))
+	l.mustLogIn("zoë", l.issuer.token("zoë"))
 }
 
 // Users who log out of a web site, or are deleted there, leave the chat.

@@ -126,7 +126,7 @@ export function credentialsHandler({ key, domain, userId, foldCase = false, repo
       }
       const id = await userId(request);
       if (id == null) return answer(403, { error: "log in to the site first" });
-      return answer(200, credentials(key, id, domain, foldCase));
+      return answer(200, credentials(key, String(id), domain, foldCase));
     } catch (error) {
       report(error);
       if (error instanceof UserIdError) return answer(403, { error: "this user id cannot have a chat account" });

@@ -17,7 +17,7 @@ if (isset($_COOKIE[session_name()])) {
 
 XToken\answer(
     $key,
-    $_SESSION['user_id'] ?? null,
+    isset($_SESSION['user_id']) ? (string) $_SESSION['user_id'] : null,
     getenv('XMPP_DOMAIN') ?: 'example.org',
     getenv('FOLD_CASE') === '1',
 );
