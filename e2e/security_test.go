@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	namedTest = regexp.MustCompile("`([a-z/]+)\\.((?:Test|Fuzz)[A-Za-z0-9]+)`")
+	namedTest = regexp.MustCompile("`([a-z0-9/]+)\\.((?:Test|Fuzz)[A-Za-z0-9]+)`")
 	runTest   = regexp.MustCompile(`go test \./([a-z0-9/]+) -run '?(Test[A-Za-z0-9]+)`)
 )
 

@@ -9,6 +9,7 @@ import unittest
 
 import standins
 import transaction
+from transaction.interfaces import TransientError
 from zope.component import getGlobalSiteManager, getMultiAdapter
 from zope.component.hooks import setHooks, setSite
 from zope.event import notify
@@ -27,6 +28,23 @@ WAIT_SECONDS = 60
 
 # A command of leave_command: it keeps what it is told in a file, a line of JSON each time.
 RECORDER = "import json, sys; print(json.dumps([sys.argv[2], sys.stdin.read().split()]), file=open(sys.argv[1], 'a'))"
+
+
+class Conflict:
+    """A resource that another request has changed; see transaction.interfaces.IDataManager."""
+
+    transaction_manager = transaction.manager
+
+    def sortKey(self):
+        return "conflict"
+
+    def tpc_vote(self, txn):
+        raise TransientError
+
+    def _nothing(self, txn):
+        pass
+
+    tpc_begin = commit = tpc_finish = tpc_abort = abort = _nothing
 
 
 class PloneTest(unittest.TestCase):
@@ -232,6 +250,14 @@ class TestLeaving(PloneTest):
         notify(standins.PrincipalDeleted("alice"))
         transaction.abort()
         transaction.commit()
+        self.assertEqual(self.done(), [])
+
+    def test_a_commit_that_fails(self):
+        notify(standins.PrincipalDeleted("alice"))
+        transaction.get().join(Conflict())
+        with self.assertRaises(TransientError), self.assertLogs("txn"):
+            transaction.commit()
+        transaction.abort()
         self.assertEqual(self.done(), [])
 
     def test_a_logout_ends_the_chat(self):
