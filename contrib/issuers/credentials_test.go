@@ -23,6 +23,7 @@ import (
 type site struct {
 	t      *testing.T
 	url    string
+	keys   string // folder of the key's files
 	log    *watch.Output
 	logIn  func(r *http.Request, userID string) // as the site's own login does
 	client http.Client
@@ -45,7 +46,7 @@ func startSite(t *testing.T, foldCase bool, command string, arguments ...string)
 	if foldCase {
 		env = append(env, "FOLD_CASE=1")
 	}
-	s := &site{t: t, log: new(watch.Output), client: http.Client{Timeout: commandTimeout}}
+	s := &site{t: t, keys: dir, log: new(watch.Output), client: http.Client{Timeout: commandTimeout}}
 	s.logIn = func(r *http.Request, userID string) { r.Header.Set("X-Remote-User", userID) }
 	cmd := exec.Command(command, arguments...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, s.log, s.log
@@ -98,7 +99,7 @@ var sites = []struct {
 	{"PHP", startPHP},
 	{"Go", func(t *testing.T, foldCase bool) *site {
 		program := filepath.Join(t.TempDir(), "issuer")
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./go").CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./go/cmd").CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		return startSite(t, foldCase, program)
@@ -205,5 +206,25 @@ func TestUserIDsThatXMPPChangesAreRefusedByDefault(t *testing.T) {
 			s.mustRefuse(http.StatusForbidden, http.MethodGet, "JSmith")
 			s.mustRefuse(http.StatusForbidden, http.MethodGet, "zoe\u0308")
 		})
+	}
+}
+
+// PHP reads the key at each request: what is wrong with it is said in the log alone.
+func TestPHPKeepsFaultsToTheLog(t *testing.T) {
+	s := startPHP(t, false)
+	if err := os.WriteFile(filepath.Join(s.keys, "OTP_SEED_FILE"), []byte("no-seed-1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	response, err := s.client.Get(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusInternalServerError || len(text) > 0 {
+		t.Errorf("%d %q, %v", response.StatusCode, text, err)
+	}
+	if log := s.log.Bytes(); !bytes.Contains(log, []byte("not base32")) || bytes.Contains(log, []byte("no-seed")) {
+		t.Errorf("the log says %s", log)
 	}
 }

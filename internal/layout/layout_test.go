@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"component/host/wire":    {"internal/element", "internal/framing", "internal/xmlsplit"},
 	"component/web":          {"component", "internal/bosh", "internal/element", "internal/framing", "internal/httpguard", "internal/longestqueue", "internal/proxyheader", "internal/storm", "internal/tally", "internal/xmlsplit"},
 	"contrib/issuers/go":     {"auth"},
+	"contrib/issuers/go/cmd": {"auth", "contrib/issuers/go"},
 	"cmd/xtokend":            {"auth/...", "sasl", "component/...", "cmd/xtokend/...", "internal/httpguard", "internal/storm"},
 	"internal/element":       {"internal/xmlsplit"},
 	"internal/flood":         {"internal/transcript"},

@@ -1,4 +1,6 @@
-package main
+// Package issuer hands one-time tokens for XMPP to the users of a web site that is written in Go. Take it over as it is,
+// or as a beginning.
+package issuer
 
 import (
 	"encoding/json"
@@ -15,7 +17,8 @@ import (
 	"xtokend/auth"
 )
 
-// Issuer answers a credentials URL.
+// Issuer answers a credentials URL. All fields but FoldCase must be set; none may be changed once it serves. Its
+// methods may be called from any goroutine.
 type Issuer struct {
 	Key    auth.Key
 	Domain string // of the users' XMPP addresses
@@ -27,7 +30,7 @@ type Issuer struct {
 	// UserID returns the id of the user who is logged in to the site; "" if nobody is.
 	UserID func(*http.Request) string
 
-	// Report is told of users who cannot have an account, and of failures. No error holds a secret or a token.
+	// Report is told of users who cannot have an account. No error holds a secret or a token.
 	Report func(error)
 }
 
@@ -37,7 +40,7 @@ type Credentials struct {
 	Password string `json:"password"` // a token, for one login
 }
 
-// Credentials makes new ones for a user.
+// Credentials makes new ones for a user, of that moment. An error says why the user id cannot have an account.
 func (i *Issuer) Credentials(userID string, at time.Time) (Credentials, error) {
 	name, err := i.name(userID)
 	if err != nil {

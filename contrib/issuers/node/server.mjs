@@ -6,7 +6,14 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { Key, credentialsHandler } from "./xtoken.mjs";
 
-const read = (variable) => readFileSync(process.env[variable], "utf8").trim();
+const read = (variable) => {
+  try {
+    return readFileSync(process.env[variable] ?? "", "utf8").trim();
+  } catch (error) {
+    console.error(`${variable}: ${error.message}`);
+    process.exit(1);
+  }
+};
 
 // A header's octets come as Latin-1; the proxy sends UTF-8.
 const userId = (request) => {

@@ -3,6 +3,8 @@
 // else, the right to read the two files.
 declare(strict_types=1);
 
+ini_set('display_errors', '0'); // a fault is for the log, not for who asks
+
 require __DIR__ . '/XToken.php';
 
 $key = XToken\Key::fromFiles(

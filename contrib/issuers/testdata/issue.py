@@ -10,6 +10,10 @@ import xtoken  # noqa: E402
 key = xtoken.Key(*sys.argv[1:])
 for line in sys.stdin:
     r = json.loads(line)
+    if "user_ids" in r:
+        names, problems = xtoken.localparts(r["user_ids"], r["fold_case"])
+        print(json.dumps({"names": names, "problems": problems}), flush=True)
+        continue
     try:
         name = xtoken.localpart(r["user_id"], r["fold_case"])
         token = key.token(name, r["domain"], datetime.fromtimestamp(r["at"], timezone.utc), r["nonce"])

@@ -59,10 +59,7 @@ class XMPPUserIds(BrowserView):
                 return "# the users of this site do not chat\n"
             user_ids = plone.api.portal.get_tool("portal_membership").listMemberIds()
             names, problems = xtoken.localparts(user_ids, settings.fold_case)
-            # To `accounts add` a line that begins with # is a comment, so quote what would be one.
-            comments = [name for name in names if name.startswith("#")]
-            problems += ["the account of %r can be made at its first login alone" % name for name in comments]
-            lines = [name + "@" + settings.domain for name in names if name not in comments]
+            lines = [name + "@" + settings.domain for name in names]
         except SettingsError as error:
             log.error("no list of users: product-config collective.converse: %s", error)
             response.setStatus(500)

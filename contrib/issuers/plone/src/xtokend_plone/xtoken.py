@@ -143,7 +143,7 @@ def may_answer(fetch_site):
 
 
 def localparts(user_ids, fold_case=False):
-    """Return the names for `xtokend accounts add`, and a line for each user id that cannot have one.
+    """Return the names for `xtokend accounts add`, and a line for each user id that is not among them.
 
     Of ids that would share an account none gets a name.
     """
@@ -153,7 +153,12 @@ def localparts(user_ids, fold_case=False):
             owners.setdefault(localpart(user_id, fold_case), set()).add(user_id)
         except UserIdError as error:
             problems.append(str(error))
-    for name, ids in owners.items():
+    names = []
+    for name, ids in sorted(owners.items()):
         if len(ids) > 1:
             problems.append("the user ids %s would share the account %r" % (", ".join(map(repr, sorted(ids))), name))
-    return sorted(name for name, ids in owners.items() if len(ids) == 1), problems
+        elif name.startswith("#"):  # a comment to `accounts add`
+            problems.append("the account of %r can be made at its first login alone" % name)
+        else:
+            names.append(name)
+    return names, problems

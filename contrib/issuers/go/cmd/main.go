@@ -1,8 +1,8 @@
-// Command go answers a credentials URL behind a reverse proxy that has the site's login: the proxy passes the user's id
-// on in X-Remote-User, and takes that header out of what clients send. It listens on loopback, for that proxy alone.
+// Command cmd answers a credentials URL behind a reverse proxy that has the site's login: the proxy passes the user's
+// id on in X-Remote-User, and takes that header out of what clients send. It listens on loopback, for that proxy alone.
 //
 // OTP_SEED_FILE and TOKEN_SECRET_FILE name the files of the key, XMPP_DOMAIN the domain, PORT the port; FOLD_CASE=1
-// sets [Issuer.FoldCase].
+// sets [issuer.Issuer.FoldCase].
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"xtokend/auth"
+	issuer "xtokend/contrib/issuers/go"
 )
 
 func main() {
@@ -26,15 +27,15 @@ func main() {
 }
 
 func run() error {
-	seed, err := os.ReadFile(os.Getenv("OTP_SEED_FILE"))
+	seed, err := read("OTP_SEED_FILE")
 	if err != nil {
 		return err
 	}
-	secret, err := os.ReadFile(os.Getenv("TOKEN_SECRET_FILE"))
+	secret, err := read("TOKEN_SECRET_FILE")
 	if err != nil {
 		return err
 	}
-	key, err := auth.NewKey(string(seed), strings.TrimSpace(string(secret)), time.Time{})
+	key, err := auth.NewKey(seed, secret, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func run() error {
 	}
 	fmt.Printf("listening on http://%s\n", listener.Addr())
 	server := &http.Server{
-		Handler: &Issuer{
+		Handler: &issuer.Issuer{
 			Key:      key,
 			Domain:   domain,
 			FoldCase: os.Getenv("FOLD_CASE") == "1",
@@ -60,4 +61,13 @@ func run() error {
 		IdleTimeout:  time.Minute,
 	}
 	return server.Serve(listener)
+}
+
+// read returns the text of the file that an environment variable names.
+func read(variable string) (string, error) {
+	text, err := os.ReadFile(os.Getenv(variable))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", variable, err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
