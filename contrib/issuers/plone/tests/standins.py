@@ -71,9 +71,6 @@ class Site:
     def getId(self):
         return self._id
 
-    def getSiteManager(self):
-        return zope.component.getGlobalSiteManager()
-
     def listMemberIds(self):
         return self._member_ids
 
@@ -152,6 +149,16 @@ def module(name, **contents):
     return made
 
 
+class CannotGetPortalError(Exception):
+    """plone.api.exc: there is no Plone site here."""
+
+
+def get_portal():
+    if state.site is None:
+        raise CannotGetPortalError
+    return state.site
+
+
 class Configuration:
     @property
     def product_config(self):
@@ -167,9 +174,10 @@ def install():
         IPrincipalDeletedEvent=IPrincipalDeletedEvent,
         IUserLoggedOutEvent=IUserLoggedOutEvent,
     )
+    module("plone.api.exc", CannotGetPortalError=CannotGetPortalError)
     module(
         "plone.api.portal",
-        get=lambda: state.site,
+        get=get_portal,
         get_tool=lambda name: {"portal_membership": state.site}[name],
         get_registry_record=lambda name, default: state.record or default,
     )

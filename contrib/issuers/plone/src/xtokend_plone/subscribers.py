@@ -5,8 +5,8 @@ after a conflict, and a user who is still there could get a new token.
 """
 import logging
 
+import plone.api
 import transaction
-from zope.component.hooks import getSite
 
 from . import leaving, xtoken
 from .settings import Settings, SettingsError
@@ -38,7 +38,7 @@ def leave(verb, user_id):
     try:
         settings = Settings()
         command = settings.leave_command
-        if not command or not settings.is_for(getSite()):
+        if not command or not settings.is_for(site()):
             return
         name = xtoken.localpart(user_id, settings.fold_case)
     except xtoken.UserIdError:
@@ -48,6 +48,14 @@ def leave(verb, user_id):
         log.error("%s of %r is left undone: product-config collective.converse: %s", verb, user_id, error)
         return
     transaction.get().addAfterCommitHook(after_commit, (command, verb, name))
+
+
+def site():
+    """Return the Plone site that this happens in; None for users of Zope itself."""
+    try:
+        return plone.api.portal.get()
+    except plone.api.exc.CannotGetPortalError:
+        return None
 
 
 def after_commit(committed, command, verb, name):
