@@ -29,6 +29,7 @@ func TestConverse(t *testing.T) {
 					{"login with X-TOKEN", logInWithXToken},
 					{"login with PLAIN and no script of ours", logInWithPlain},
 					{"login of a name outside ASCII", logInOutsideASCII},
+					{"login by an issuer of contrib", logInByAnIssuer},
 					{"chat and presence", chatInBrowser},
 					{"room", meetInRoom},
 					{"page reload", reloadPage},

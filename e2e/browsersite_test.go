@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ type login struct {
 	plain bool // converse.js as it comes: it knows no X-TOKEN
 	// refused makes the token that the page is given first; nil: a good one.
 	refused func(w *webSite, user string) string
+	// issuer is a program that answers the credentials URL behind the site's web
+	// server; nil: the site itself.
+	issuer *url.URL
 }
 
 // webTimeout bounds all that the tests of one webSite do; testTimeout bounds each.
@@ -88,9 +92,13 @@ func (w *webSite) visit(t *testing.T, name string, l login) *window {
 	w.mu.Lock()
 	w.opened++
 	v.user = fmt.Sprintf("%s-%d", name, w.opened)
-	v.jid = v.user + "@" + domain
+	localpart := v.user
+	if l.issuer != nil {
+		localpart = v.user + `\20müller\40köln` // of the user id
+	}
+	v.jid = localpart + "@" + domain
 	w.windows[v.user] = v
-	w.forbid(w.accountPasswords(v.user))
+	w.forbid(w.accountPasswords(localpart))
 	w.forbid(func() []string {
 		p := newPrivate()
 		p.addFrom(string(v.wire.Bytes()))
@@ -123,16 +131,16 @@ func (w *webSite) servePage(out http.ResponseWriter, r *http.Request) {
 		http.NotFound(out, r)
 		return
 	}
-	url := "bosh_service_url"
+	endpoint := "bosh_service_url"
 	if window.login.to.webSocket() {
-		url = "websocket_url"
+		endpoint = "websocket_url"
 	}
 	page := struct {
 		XToken   string
 		Settings map[string]any
 	}{
 		Settings: map[string]any{
-			url:                           window.login.to.url(),
+			endpoint:                      window.login.to.url(),
 			"authentication":              "login",
 			"auto_login":                  true,
 			"auto_subscribe":              true,
@@ -164,6 +172,10 @@ func (w *webSite) serveCredentials(out http.ResponseWriter, r *http.Request) {
 	window := w.find(r)
 	if window == nil {
 		http.NotFound(out, r)
+		return
+	}
+	if window.login.issuer != nil {
+		window.askIssuer(out, r)
 		return
 	}
 	out.Header().Set("Content-Type", "application/json")

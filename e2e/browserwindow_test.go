@@ -187,9 +187,11 @@ func (w *window) nextToken() string {
 	w.mu.Lock()
 	mint := w.token
 	w.mu.Unlock()
-	fmt.Fprintln(&w.fetched, time.Now().Format(time.StampMilli))
+	w.noteFetch()
 	return mint()
 }
+
+func (w *window) noteFetch() { fmt.Fprintln(&w.fetched, time.Now().Format(time.StampMilli)) }
 
 // awaitFetch returns when the page has asked for a token behind the first offset
 // bytes of fetched.

@@ -2,8 +2,9 @@
 // shows, and what the person then sees. Every function takes the Playwright page
 // and the command's fields; its result is the command's answer.
 
+// An address may hold a backslash (XEP-0106). A string of JSON is one of CSS, too.
 const chatbox = (page, jid) =>
-  page.locator(`converse-chat[jid="${jid}"], converse-muc[jid="${jid}"]`);
+  page.locator(`converse-chat[jid=${JSON.stringify(jid)}], converse-muc[jid=${JSON.stringify(jid)}]`);
 
 const textarea = (page, jid) => chatbox(page, jid).locator("textarea.chat-textarea");
 
@@ -28,7 +29,7 @@ export async function addContact(page, { jid }) {
 // seeStatus waits until the contact is shown to be online, busy, away or offline.
 export async function seeStatus(page, { jid, status }) {
   await page
-    .locator(`converse-roster a[data-jid="${jid}"] converse-icon[title="This contact is ${status}"]`)
+    .locator(`converse-roster a[data-jid=${JSON.stringify(jid)}] converse-icon[title="This contact is ${status}"]`)
     .waitFor();
 }
 
@@ -42,7 +43,7 @@ export async function setBusy(page) {
 }
 
 export async function openChat(page, { jid }) {
-  await page.locator(`converse-roster a[data-jid="${jid}"]`).click();
+  await page.locator(`converse-roster a[data-jid=${JSON.stringify(jid)}]`).click();
   await textarea(page, jid).waitFor();
 }
 
