@@ -61,16 +61,20 @@ func startSite(t *testing.T, foldCase bool, command string, arguments ...string)
 			t.Logf("log:\n%s", s.log.Bytes())
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
-	defer cancel()
-	if err := s.log.Wait(ctx, "http://127.0.0.1:", 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.log.Wait(ctx, "\n", 0); err != nil {
-		t.Fatal(err)
-	}
+	s.awaitLog("http://127.0.0.1:")
+	s.awaitLog("\n")
 	s.url = listening.FindString(string(s.log.Bytes()))
 	return s
+}
+
+// awaitLog returns when the command has said text.
+func (s *site) awaitLog(text string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), commandTimeout)
+	defer cancel()
+	if err := s.log.Wait(ctx, text, 0); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func startPHP(t *testing.T, foldCase bool) *site {
@@ -179,10 +183,8 @@ func TestCredentialsURL(t *testing.T) {
 			s.mustRefuse(http.StatusForbidden, http.MethodGet, "alice", "Sec-Fetch-Site", "same-site")
 			s.mustRefuse(http.StatusMethodNotAllowed, http.MethodPost, "alice")
 
+			s.awaitLog("strauß") // who is refused
 			log := s.log.Bytes()
-			if !bytes.Contains(log, []byte("strauß")) {
-				t.Errorf("the log does not say which user is refused:\n%s", log)
-			}
 			hidden := []string{seed, secret}
 			for token := range tokens {
 				hidden = append(hidden, token[:40], token[41:], url.QueryEscape(token))
@@ -224,7 +226,8 @@ func TestPHPKeepsFaultsToTheLog(t *testing.T) {
 	if err != nil || response.StatusCode != http.StatusInternalServerError || len(text) > 0 {
 		t.Errorf("%d %q, %v", response.StatusCode, text, err)
 	}
-	if log := s.log.Bytes(); !bytes.Contains(log, []byte("not base32")) || bytes.Contains(log, []byte("no-seed")) {
-		t.Errorf("the log says %s", log)
+	s.awaitLog("not base32")
+	if bytes.Contains(s.log.Bytes(), []byte("no-seed")) {
+		t.Error("the log holds the seed")
 	}
 }
