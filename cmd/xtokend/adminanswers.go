@@ -11,11 +11,15 @@ import (
 	"xtokend/auth"
 	"xtokend/cmd/xtokend/internal/admin"
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/doctor"
 	"xtokend/component"
+	"xtokend/component/link"
 )
 
-// revokeTimeout bounds the wait for the replay store.
-const revokeTimeout = 10 * time.Second
+const (
+	revokeTimeout = 10 * time.Second // the wait for the replay store
+	removeTimeout = 10 * time.Second // … for the server
+)
 
 // Status implements [admin.Daemon].
 func (o *operations) Status(ctx context.Context) admin.Status {
@@ -112,6 +116,27 @@ func (o *operations) user(address string) (jid.JID, error) {
 		return jid.JID{}, &admin.Error{Usage: true, Text: "that is no user's address: its domain is none", Hint: "write alice@example.org, say"}
 	}
 	return user, nil
+}
+
+// RemoveTrial implements [admin.Daemon].
+func (o *operations) RemoveTrial(ctx context.Context, address string) error {
+	user, err := o.user(address)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(user.Localpart(), doctor.TrialPrefix) {
+		return &admin.Error{Usage: true, Text: user.String() + " is no trial account", Hint: "accounts of users are removed with `xtokend accounts remove`"}
+	}
+	ctx, done := context.WithTimeout(ctx, removeTimeout)
+	defer done()
+	part := o.parts.current().served[user.Domainpart()]
+	if part == nil || part.link == nil {
+		return &admin.Error{Text: "xtokend makes no accounts in " + user.Domainpart()}
+	}
+	if err := part.link.Remove(ctx, user); !errors.Is(err, link.ErrNoAccount) {
+		return err
+	}
+	return nil
 }
 
 // Drain implements [admin.Daemon].

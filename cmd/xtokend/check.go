@@ -13,24 +13,40 @@ import (
 
 type checkCommand struct {
 	settingsFlag
+	Live bool `help:"Also look at the server, the component link, ports, certificates, clocks and the DNS, and log in with a token, to a trial account that is removed again."`
+	JSON bool `name:"json" help:"Print what was found as JSON."`
 }
 
 // Run prints what the settings say, if they are right, and in any case all
 // warnings and faults.
 func (c *checkCommand) Run(p *process) error {
 	cfg, err := config.Load(c.Config, config.Options{Need: config.Everything})
-	p.warn(cfg.Warnings)
-	p.checkFolders(&cfg)
+	warnings := append(cfg.Warnings, missingFolders(&cfg)...)
+	if c.JSON {
+		return c.runJSON(p, &cfg, warnings, err)
+	}
+	p.warn(warnings)
 	if err != nil {
 		return err
 	}
+	p.describeSettings(&cfg)
+	if c.Live {
+		p.flush()
+		return p.tell(examineHere(&cfg))
+	}
+	fmt.Fprintln(p.stdout, "ok")
+	return nil
+}
+
+// describeSettings prints what the settings say.
+func (p *process) describeSettings(cfg *config.Config) {
 	fmt.Fprintf(p.stdout, "settings: %s\n", cfg.Path)
 	for _, l := range cfg.Listeners {
 		fmt.Fprintf(p.stdout, "listen: %s\n", l)
 	}
-	p.describeOperations(&cfg)
+	p.describeOperations(cfg)
 	if slices.ContainsFunc(cfg.Listeners, config.Listener.IsWeb) {
-		p.describeWeb(&cfg)
+		p.describeWeb(cfg)
 	}
 	if cfg.TLS != nil {
 		fmt.Fprintf(p.stdout, "tls: %s, until %s\n", strings.Join(cfg.TLS.Pair.Leaf.DNSNames, " "), cfg.TLS.Pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
@@ -39,8 +55,6 @@ func (c *checkCommand) Run(p *process) error {
 		p.describe(&cfg.Domains[i])
 	}
 	p.describeReplay(&cfg.Replay)
-	fmt.Fprintln(p.stdout, "ok")
-	return nil
 }
 
 // describeReplay prints where used tokens are remembered.
@@ -63,13 +77,13 @@ func (p *process) describeReplay(r *config.Replay) {
 	fmt.Fprintf(p.stdout, "replay: %s, %s %s, database: %d, tls: %s\n", r.Store, kind, strings.Join(r.Redis.Addresses, " "), r.Redis.Database, protection)
 }
 
-// checkFolders warns if a file that xtokend will make has no folder: at the first
+// missingFolders warns if a file that xtokend will make has no folder: at the first
 // check systemd may not have made it yet, so that it is no fault.
-func (p *process) checkFolders(cfg *config.Config) {
+func missingFolders(cfg *config.Config) (missing []config.Finding) {
 	check := func(key, path string) {
 		folder := filepath.Dir(path)
 		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-			p.say("warning", key+": there is no folder "+folder, "make it for the user that xtokend runs as; systemd does so when the service starts")
+			missing = append(missing, config.Finding{Key: key, Text: "there is no folder " + folder, Hint: "make it for the user that xtokend runs as; systemd does so when the service starts"})
 		}
 	}
 	for i, d := range cfg.Domains {
@@ -83,6 +97,7 @@ func (p *process) checkFolders(cfg *config.Config) {
 	if cfg.Replay.Store == config.ReplayFile {
 		check("replay.path", cfg.Replay.Path)
 	}
+	return missing
 }
 
 // describeOperations prints where the daemon can be watched, told what to do and

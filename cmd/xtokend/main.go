@@ -27,7 +27,7 @@ const (
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run: accept clients, verify their tokens and relay them to the server."`
 	Demo     demoCommand     `cmd:"" help:"Run for a trial: new keys, the host, and a page with converse.js. Anybody on this machine may log in as anybody."`
-	Check    checkCommand    `cmd:"" help:"Say everything that is wrong with the settings."`
+	Check    checkCommand    `cmd:"" help:"Say everything that is wrong with the settings; with --live, with all around them."`
 	Keygen   keygenCommand   `cmd:"" help:"Print a new key as TOML: a 160-bit OTP seed and a 256-bit token secret."`
 	Token    tokenCommand    `cmd:"" help:"Print a token for JID."`
 	Explain  explainCommand  `cmd:"" help:"Say why a token is accepted or refused."`

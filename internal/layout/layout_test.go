@@ -47,6 +47,8 @@ var allowed = map[string][]string{
 	"internal/redistest":     {"internal/testcert"},
 	"internal/vectors":       {"auth", "auth/replay"},
 	"internal":               {}, // everything else there stands alone
+
+	"cmd/xtokend/internal/doctor": {"auth", "cmd/xtokend/internal/config", "component/link", "component/server", "internal/element", "internal/xmlsplit"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

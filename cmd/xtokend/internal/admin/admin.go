@@ -22,6 +22,10 @@ type Daemon interface {
 	// the tokens could not be revoked, which the error says: it is an *[Error], to
 	// be read by people.
 	Revoke(ctx context.Context, address string) (Revoked, error)
+	// RemoveTrial removes the account of a user, a bare JID, that an examination of
+	// the installation has made for itself. Others are refused; one that is not there
+	// is no error.
+	RemoveTrial(ctx context.Context, address string) error
 	// Drain lets nobody new in any more.
 	Drain() Drained
 	// Answer answers what a server asks through `xtokend extauth`. An error says that

@@ -54,6 +54,11 @@ func (d *daemon) Answer(_ context.Context, q extauth.Question) (bool, error) {
 	return d.yes, d.err
 }
 
+func (d *daemon) RemoveTrial(_ context.Context, address string) error {
+	d.asked = append(d.asked, address)
+	return d.err
+}
+
 func (d *daemon) Drain() admin.Drained {
 	already := d.drained
 	d.drained = true

@@ -56,6 +56,11 @@ func (c *Client) Revoke(ctx context.Context, user string) (r Revoked, err error)
 	return r, err
 }
 
+// RemoveTrial has the daemon remove a trial account.
+func (c *Client) RemoveTrial(ctx context.Context, user string) error {
+	return c.do(ctx, http.MethodPost, "/remove-trial", removal{user}, &struct{}{})
+}
+
 // Drain has the daemon let nobody new in.
 func (c *Client) Drain(ctx context.Context) (d Drained, err error) {
 	err = c.do(ctx, http.MethodPost, "/drain", nil, &d)

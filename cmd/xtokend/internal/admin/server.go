@@ -27,6 +27,7 @@ func NewServer(d Daemon, log *slog.Logger) *Server {
 	mux.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, d.Sessions()) })
 	mux.HandleFunc("POST /revoke", s.revoke)
 	mux.HandleFunc("POST /answer", s.answer)
+	mux.HandleFunc("POST /remove-trial", s.removeTrial)
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
 		done := d.Drain()
 		if !done.Already {
@@ -88,6 +89,29 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, Answered{yes})
+}
+
+// removal is the body of a request to remove a trial account.
+type removal struct {
+	User string `json:"user"`
+}
+
+func (s *Server) removeTrial(w http.ResponseWriter, r *http.Request) {
+	var asked removal
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		reply(w, http.StatusBadRequest, &Error{Text: "the request cannot be read", Usage: true})
+		return
+	}
+	if err := s.daemon.RemoveTrial(r.Context(), asked.User); err != nil {
+		var refusal *Error
+		if !errors.As(err, &refusal) {
+			refusal = &Error{Text: err.Error()}
+		}
+		reply(w, http.StatusConflict, refusal)
+		return
+	}
+	s.log.Info("a trial account was removed", "user", asked.User)
+	reply(w, http.StatusOK, struct{}{})
 }
 
 func reply(w http.ResponseWriter, status int, v any) {
