@@ -147,8 +147,10 @@ func (f findings) String() string {
 // is tried.
 func TestCheckLiveFindsNothingWrong(t *testing.T) {
 	for name, start := range map[string]func() *stockserver.Server{
-		"Prosody":  func() *stockserver.Server { return prosodytest.Start(t, prosody.Options{}) },
-		"ejabberd": func() *stockserver.Server { return ejabberdtest.Start(t, ejabberd.Options{Modules: map[string]any{"mod_time": map[string]any{}}}) },
+		"Prosody": func() *stockserver.Server { return prosodytest.Start(t, prosody.Options{}) },
+		"ejabberd": func() *stockserver.Server {
+			return ejabberdtest.Start(t, ejabberd.Options{Modules: map[string]any{"mod_time": map[string]any{}}})
+		},
 		"the host": func() *stockserver.Server { return nil },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,10 @@ type Options struct {
 	// nil leaves one out.
 	Modules map[string]any
 
+	// Clients are set beside the usual options of the listener for clients, or in
+	// their place.
+	Clients map[string]any
+
 	// GuideLines are settings in YAML, as an administrator has them, in place of all
 	// others: 127.0.0.1 with ports 5322 and 5347, and the password …, stand for the
 	// server's own. The domain must be example.org. Register and HasAccount cannot be
@@ -128,7 +132,7 @@ func (o Options) listeners(p program) []settings {
 		return c
 	}
 	all := []settings{
-		clients(p.C2S, settings{"starttls": o.TLS}),
+		clients(p.C2S, o.clients()),
 		at(p.Component, "ejabberd_service", settings{
 			"access":        "all",
 			"shaper":        "none",
@@ -140,6 +144,12 @@ func (o Options) listeners(p program) []settings {
 	if o.TLS {
 		all = append(all, clients(p.DirectTLS, settings{"tls": true}))
 	}
+	return all
+}
+
+func (o Options) clients() settings {
+	all := settings{"starttls": o.TLS}
+	maps.Copy(all, o.Clients)
 	return all
 }
 
