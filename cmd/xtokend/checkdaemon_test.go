@@ -162,7 +162,7 @@ func TestTrapsOnTheWayOfClients(t *testing.T) {
 		running bool
 	}{
 		{trap{name: "the record leads to the server", level: doctor.Error, topic: doctor.TopicDNS,
-			text: "where somebody else answers: it offers SCRAM", hint: "have the record name this machine and port",
+			text: "and not X-TOKEN", hint: "have the record name this machine and port",
 			configure: func(t *testing.T, c *clinic) {
 				c.zone.Addresses["server.example.org."] = []netip.Addr{netip.MustParseAddr(server.Host())}
 				service(c, "xmpp-client", net.SRV{Target: "server.example.org.", Port: port(t, server.DirectTLS)})

@@ -51,7 +51,7 @@ func TestTrapsOfProsody(t *testing.T) {
 	}{
 		{trap{name: "encryption required", level: doctor.Error, topic: doctor.TopicServer,
 			text: "asks for STARTTLS before any login", hint: "c2s_require_encryption = false"},
-			prosody.Options{TLS: true, GlobalLines: `c2s_require_encryption = true`}},
+			prosody.Options{TLS: true, HostLines: `c2s_require_encryption = true`}},
 		{trap{name: "no SCRAM", level: doctor.Error, topic: doctor.TopicServer,
 			text: "offers no SCRAM-SHA-1 or SCRAM-SHA-256, but ANONYMOUS", hint: `authentication = "internal_hashed"`},
 			prosody.Options{HostLines: `authentication = "anonymous"`}},
@@ -66,7 +66,7 @@ func TestTrapsOfProsody(t *testing.T) {
 			prosody.Options{PlainStorage: true}},
 		{trap{name: "rate of clients", level: doctor.Warning, topic: doctor.TopicServer,
 			text: "the server slows clients down", hint: `limits = { c2s = { rate = "10mb/s" } }`},
-			prosody.Options{GlobalLines: `limits = { c2s = { rate = "10kb/s" } }`}},
+			prosody.Options{Rate: "10kb/s"}},
 		{trap{name: "accounts of strangers", level: doctor.Warning, topic: doctor.TopicServer,
 			text: "lets strangers make accounts", hint: `"register_ibr"`},
 			prosody.Options{Register: true}},
@@ -81,13 +81,13 @@ func TestTrapsOfProsody(t *testing.T) {
 			configure: func(_ *testing.T, c *clinic) {
 				c.options.Addresses = []netip.Addr{netip.MustParseAddr("127.99.99.99")}
 			}},
-			prosody.Options{GlobalLines: `c2s_interfaces = { "0.0.0.0" }`}},
+			prosody.Options{AlsoAt: "127.99.99.99"}},
 		{trap{name: "component port for all", level: doctor.Warning, topic: doctor.TopicServer,
 			text: "the server's component port", hint: `component_interfaces = { "127.0.0.1" }`,
 			configure: func(_ *testing.T, c *clinic) {
 				c.options.Addresses = []netip.Addr{netip.MustParseAddr("127.99.99.99")}
 			}},
-			prosody.Options{GlobalLines: `component_interfaces = { "0.0.0.0" }`}},
+			prosody.Options{AlsoAt: "127.99.99.99"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newClinic(t, prosodytest.Start(t, c.options))) })
 	}
@@ -164,12 +164,15 @@ func TestTrapsOfEjabberd(t *testing.T) {
 			ejabberd.Options{Modules: map[string]any{"mod_register": map[string]any{}}}},
 		{trap{name: "rate of clients", level: doctor.Warning, topic: doctor.TopicServer,
 			text: "the server slows clients down", hint: "shaper: none"},
-			ejabberd.Options{Clients: map[string]any{"shaper": "slow"}, TopLevel: map[string]any{"shaper": map[string]any{"slow": 10000}}}},
+			ejabberd.Options{Clients: map[string]any{"shaper": "c2s_shaper"}, TopLevel: map[string]any{ // as Debian has it
+				"shaper":       map[string]any{"normal": map[string]any{"rate": 3000, "burst_size": 20000}},
+				"shaper_rules": map[string]any{"c2s_shaper": "normal"},
+			}}},
 		{trap{name: "encryption required", level: doctor.Error, topic: doctor.TopicServer,
 			text: "asks for STARTTLS before any login", hint: "starttls_required: false"},
 			ejabberd.Options{TLS: true, Clients: map[string]any{"starttls_required": true}}},
 		{trap{name: "PROXY header", level: doctor.Error, topic: doctor.TopicServer,
-			text: "the connection was closed", hint: "no PROXY header"},
+			text: "connection", hint: "no PROXY header"},
 			ejabberd.Options{ProxyProtocol: true}},
 		{trap{name: "two connections of one component", level: doctor.Error, topic: doctor.TopicLink,
 			text: "answers to the component have not come", hint: "a component of its own",

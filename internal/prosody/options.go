@@ -1,6 +1,7 @@
 package prosody
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -40,6 +41,13 @@ type Options struct {
 	// Register lets loopback make accounts in-band (XEP-0077).
 	Register bool
 
+	// Rate is how much the server takes of each client, "10kb/s" say. Empty: 10mb/s.
+	Rate string
+
+	// AlsoAt is another IP address at which clients and components are served, on the
+	// same ports. Empty: none.
+	AlsoAt string
+
 	// GlobalLines stand before the first host, HostLines inside the domain's
 	// host, MoreHosts at the end of the configuration. All are Lua.
 	GlobalLines, HostLines, MoreHosts string
@@ -77,14 +85,18 @@ func (o Options) config(s *stockserver.Server) string {
 	}
 	line("modules_enabled = { %s }", quoteAll(enabled))
 	line("s2s_ports = {}")
-	line("c2s_interfaces = { %s }", quote(s.Host()))
+	interfaces := quote(s.Host())
+	if o.AlsoAt != "" {
+		interfaces = quoteAll([]string{s.Host(), o.AlsoAt})
+	}
+	line("c2s_interfaces = { %s }", interfaces)
 	line("c2s_ports = { %s }", stockserver.Port(s.C2S))
 	line("c2s_direct_tls_interfaces = { %s }", quote(s.Host()))
 	line("c2s_direct_tls_ports = { %s }", stockserver.Port(s.DirectTLS))
-	line("component_interfaces = { %s }", quote(s.Host()))
+	line("component_interfaces = { %s }", interfaces)
 	line("component_ports = { %s }", stockserver.Port(s.Component))
 	line("c2s_require_encryption = false")
-	line("limits = { c2s = { rate = \"10mb/s\" } }")
+	line("limits = { c2s = { rate = %s } }", quote(cmp.Or(o.Rate, "10mb/s")))
 	line("gc = { mode = \"generational\" }")
 	line("network_settings = { nagle = false }")
 	if o.PlainStorage {

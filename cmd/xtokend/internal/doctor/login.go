@@ -79,17 +79,17 @@ func (c *connection) logIn(d *config.Domain, user jid.JID) error {
 var errNotOffered = errors.New("no mechanism is offered")
 
 // logins tries every way that clients take, and looks around in the first session
-// that stands. It returns whether one does.
-func (x *examination) logins(ctx context.Context, d *Domain, user jid.JID) (loggedIn bool) {
+// that stands. It returns the way to that one, or nil.
+func (x *examination) logins(ctx context.Context, d *Domain, user jid.JID) (good *route) {
 	for _, r := range x.routes() {
 		if ctx.Err() != nil {
-			return loggedIn
+			return good
 		}
-		if x.loginBy(ctx, d, user, r, !loggedIn) {
-			loggedIn = true
+		if x.loginBy(ctx, d, user, r, good == nil) && good == nil {
+			good = &r
 		}
 	}
-	return loggedIn
+	return good
 }
 
 func (x *examination) loginBy(ctx context.Context, d *Domain, user jid.JID, r route, look bool) bool {
@@ -112,7 +112,7 @@ func (x *examination) loginBy(ctx context.Context, d *Domain, user jid.JID, r ro
 	}
 	a.ok("a token logs in at %s, in %s", r, time.Since(began).Round(time.Millisecond))
 	if look {
-		x.session(ctx, d, c)
+		x.session(d, c)
 	}
 	return true
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"mellium.im/xmpp/jid"
+
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/internal/element"
 )
@@ -21,7 +23,7 @@ const (
 	// and one that takes what comes some milliseconds.
 	burstStanzas     = 8
 	burstStanzaBytes = 8 << 10
-	burstTimeout     = 12 * time.Second
+	burstTimeout     = 5 * time.Second
 	slowBurst        = 2 * time.Second
 
 	// mostClockError is half a step of a token; beyond it two clocks can disagree
@@ -70,14 +72,13 @@ func (c *connection) answer(id string) (element.Element, error) {
 }
 
 // session looks at the server from a user's session.
-func (x *examination) session(ctx context.Context, d *Domain, c *connection) {
+func (x *examination) session(d *Domain, c *connection) {
 	if d.Upstream == config.UpstreamHost {
 		return // the host is a part of this program
 	}
 	x.clock(d, c)
 	x.registration(d, c)
 	x.resumption(d, c)
-	x.rate(ctx, d, c)
 }
 
 // clock compares the server's clock with this machine's (XEP-0202).
@@ -141,14 +142,21 @@ func (x *examination) resumption(d *Domain, c *connection) {
 
 // rate finds a limit on the bytes that the server takes of a client: it slows down
 // every login and all traffic of users that relay it.
-func (x *examination) rate(ctx context.Context, d *Domain, c *connection) {
+func (x *examination) rate(ctx context.Context, d *Domain, user jid.JID, r route) {
 	a := x.about(TopicServer, d.Name)
 	ctx, cancel := context.WithTimeout(ctx, burstTimeout)
 	defer cancel()
+	c, err := connect(ctx, r, d.Name)
+	if err != nil {
+		return
+	}
+	defer c.close()
+	if err := c.logIn(d.Domain, user); err != nil {
+		return
+	}
 	padding := strings.Repeat(" ", burstStanzaBytes)
 	began := time.Now()
 	ids := make([]string, burstStanzas)
-	var err error
 	for i := range ids {
 		if err == nil {
 			ids[i] = rand.Text()
@@ -156,7 +164,7 @@ func (x *examination) rate(ctx context.Context, d *Domain, c *connection) {
 		}
 	}
 	for _, id := range ids {
-		if err == nil && ctx.Err() == nil {
+		if err == nil {
 			_, err = c.answer(id)
 			var refused *stanzaError
 			if errors.As(err, &refused) { // an answer is an answer

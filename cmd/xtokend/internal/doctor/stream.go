@@ -177,8 +177,12 @@ func closedEarly(err error) error {
 		return errors.New("the connection was closed")
 	}
 	var op *net.OpError
-	if errors.As(err, &op) && op.Timeout() {
+	switch {
+	case errors.As(err, &op) && op.Timeout():
 		return errors.New("no answer in time")
+	case errors.As(err, &op):
+		// The whole error names our port, another one each time.
+		return fmt.Errorf("%s: %w", op.Op, op.Err)
 	}
 	return err
 }

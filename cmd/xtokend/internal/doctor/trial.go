@@ -20,7 +20,7 @@ const (
 	// splitQuestions are enough to be nearly sure that one of them goes astray if
 	// two connections share the answers.
 	splitQuestions = 12
-	splitPatience  = 3 * time.Second
+	splitPatience  = 5 * time.Second
 )
 
 // trial makes a trial account, logs in to it in every way, and removes it.
@@ -41,6 +41,10 @@ func (x *examination) trial(ctx context.Context, d *Domain) {
 		return
 	}
 	if d.Link != nil {
+		if x.split(ctx, d, about, user) {
+			x.doors(ctx, d)
+			return
+		}
 		if made, err := x.add(ctx, d, about, user); err != nil {
 			if made {
 				x.remove(ctx, d, user)
@@ -50,11 +54,9 @@ func (x *examination) trial(ctx context.Context, d *Domain) {
 		}
 	}
 	defer x.remove(ctx, d, user)
-	if d.Link != nil {
-		x.split(ctx, d, about, user)
-	}
-	if x.logins(ctx, d, user) && d.Upstream == config.UpstreamServer {
+	if good := x.logins(ctx, d, user); good != nil && d.Upstream == config.UpstreamServer {
 		x.salts(ctx, d, user)
+		x.rate(ctx, d, user, *good)
 	}
 }
 
@@ -79,8 +81,9 @@ func (x *examination) add(ctx context.Context, d *Domain, a about, user jid.JID)
 }
 
 // split finds another connection of the component's name. ejabberd takes several,
-// and gives each a part of the answers; Prosody refuses the second one.
-func (x *examination) split(ctx context.Context, d *Domain, a about, user jid.JID) {
+// and gives each a part of the answers; Prosody refuses the second one. It asks of a
+// user who need not exist, so that nothing is made of which the end could get lost.
+func (x *examination) split(ctx context.Context, d *Domain, a about, user jid.JID) bool {
 	ctx, cancel := context.WithTimeout(ctx, splitPatience)
 	defer cancel()
 	lost := make(chan bool, splitQuestions)
@@ -100,6 +103,7 @@ func (x *examination) split(ctx context.Context, d *Domain, a about, user jid.JI
 		a.fail("give each xtokend a component of its own ([domain.component] name), and on ejabberd set global_routes: false at the listener for components",
 			"%d of %d answers to the component have not come: another program is connected as %s", missing, splitQuestions, d.Component.Name)
 	}
+	return missing > 0
 }
 
 // salts finds a server that keeps passwords in clear, and derives keys with another
