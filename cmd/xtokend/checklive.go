@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"mellium.im/xmpp/jid"
 
@@ -20,6 +21,10 @@ import (
 	"xtokend/cmd/xtokend/internal/doctor"
 	"xtokend/component/link"
 )
+
+// prepareTimeout bounds what comes before an examination, but for the component links,
+// each of which has its own bound.
+const prepareTimeout = 30 * time.Second
 
 // liveCheck prepares an examination, and cleans up after it.
 type liveCheck struct {
@@ -55,6 +60,8 @@ func (c *liveCheck) close() {
 // holds the components' names, the replay store and the ports. Else a front like it
 // runs here meanwhile.
 func (c *liveCheck) prepare(ctx context.Context) []doctor.Finding {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
 	status, client, noAdmin := c.daemon(ctx)
 	if client != nil {
 		c.cleanup = append(c.cleanup, client.Close)
@@ -146,12 +153,13 @@ func (c *liveCheck) state(status admin.Status) []doctor.Finding {
 	return found
 }
 
-// link connects the component link of a domain that has one.
+// link connects the component link of a domain that has one. It outlives ctx: the
+// trial account is removed through it also after an interrupt.
 func (c *liveCheck) link(ctx context.Context, d *doctor.Domain) *link.Link {
 	a, err := newAccounts(d.Domain)
 	if err == nil {
 		var disconnect func()
-		if disconnect, err = a.connect(ctx); err == nil {
+		if disconnect, err = a.connect(context.WithoutCancel(ctx)); err == nil {
 			c.cleanup = append(c.cleanup, disconnect)
 			d.LinkFinding = doctor.Finding{Level: doctor.OK, Text: "the component " + d.Component.Name + " is connected"}
 			d.Link = a.link

@@ -176,3 +176,28 @@ func TestCheckLiveFindsNothingWrong(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is left behind by an examination that is broken off when it has made its
+// account.
+func TestCheckLiveInterrupted(t *testing.T) {
+	c := newClinic(t, prosodytest.Start(t, prosody.Options{}))
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	c.options.Resolver = dnstest.Resolver(t, c.zone)
+	c.options.Now = func() time.Time { // first asked for the certificate, on the way to the first login
+		interrupt()
+		return time.Now()
+	}
+	found := findings(examine(ctx, c.settings(t), c.options))
+	found.want(t, doctor.Error, doctor.TopicSettings, "was ended before everything was looked at", "run it again")
+	found.want(t, doctor.OK, doctor.TopicLink, "makes and changes accounts", "")
+	for _, f := range found {
+		if name, ok := trialName(f.Text); ok {
+			if has, err := c.Server.HasAccount(t.Context(), name); has || err != nil {
+				t.Errorf("the account %s is there still (%v)", name, err)
+			}
+			return
+		}
+	}
+	t.Errorf("no word on the trial account in:\n%s", found)
+}
