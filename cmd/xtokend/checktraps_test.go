@@ -105,7 +105,7 @@ func TestTrapsAroundProsody(t *testing.T) {
 			configure: edit("component", "name", "other.example.org")},
 		{name: "a component of the same name", level: doctor.Error, topic: doctor.TopicLink,
 			text: "another component is connected", hint: "a running xtokend holds this name",
-			configure: func(t *testing.T, c *clinic) { c.holdName(t) }},
+			configure: func(t *testing.T, c *clinic) { c.hold(t, "") }},
 		{name: "another domain", level: doctor.Error, topic: doctor.TopicServer,
 			text: "host-unknown", hint: `VirtualHost "example.net"`,
 			configure: edit("", "name", "example.net")},
@@ -168,6 +168,9 @@ func TestTrapsOfEjabberd(t *testing.T) {
 				"shaper":       map[string]any{"normal": map[string]any{"rate": 3000, "burst_size": 20000}},
 				"shaper_rules": map[string]any{"c2s_shaper": "normal"},
 			}}},
+		{trap{name: "backlog", level: doctor.Warning, topic: doctor.TopicServer,
+			text: "lets 5 connections wait", hint: "backlog: 1024"},
+			ejabberd.Options{Clients: map[string]any{"backlog": 5}}},
 		{trap{name: "encryption required", level: doctor.Error, topic: doctor.TopicServer,
 			text: "asks for STARTTLS before any login", hint: "starttls_required: false"},
 			ejabberd.Options{TLS: true, Clients: map[string]any{"starttls_required": true}}},
@@ -176,8 +179,12 @@ func TestTrapsOfEjabberd(t *testing.T) {
 			ejabberd.Options{ProxyProtocol: true}},
 		{trap{name: "two connections of one component", level: doctor.Error, topic: doctor.TopicLink,
 			text: "answers to the component have not come", hint: "a component of its own",
-			configure: func(t *testing.T, c *clinic) { c.holdName(t) }},
+			configure: func(t *testing.T, c *clinic) { c.hold(t, "") }},
 			ejabberd.Options{}},
+		{trap{name: "answers for another component", level: doctor.Error, topic: doctor.TopicLink,
+			text: "answers to the component have not come", hint: "global_routes: false",
+			configure: func(t *testing.T, c *clinic) { c.hold(t, "other.example.org") }},
+			ejabberd.Options{SecondComponent: "other.example.org"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newClinic(t, ejabberdtest.Start(t, c.options))) })
 	}
@@ -187,10 +194,15 @@ func ahead(d time.Duration) func() time.Time {
 	return func() time.Time { return time.Now().Add(d) }
 }
 
-// holdName connects another component of the installation's name, until the test ends.
-func (c *clinic) holdName(t *testing.T) {
+// hold connects another component, until the test ends: of the installation's own name
+// if name is "".
+func (c *clinic) hold(t *testing.T, name string) {
 	t.Helper()
-	a, err := newAccounts(&c.settings(t).Domains[0])
+	d := &c.settings(t).Domains[0]
+	if name != "" {
+		d.Component.Name = name
+	}
+	a, err := newAccounts(d)
 	if err != nil {
 		t.Fatal(err)
 	}

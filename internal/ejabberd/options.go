@@ -39,6 +39,11 @@ type Options struct {
 	// their place.
 	Clients map[string]any
 
+	// SecondComponent is the name of another component, with the secret of the first.
+	// Each gets answers that are for the other then, as global_routes has its default.
+	// Empty: there is none.
+	SecondComponent string
+
 	// GuideLines are settings in YAML, as an administrator has them, in place of all
 	// others: 127.0.0.1 with ports 5322 and 5347, and the password …, stand for the
 	// server's own. The domain must be example.org. Register and HasAccount cannot be
@@ -136,13 +141,21 @@ func (o Options) listeners(p program) []settings {
 		at(p.Component, "ejabberd_service", settings{
 			"access":        "all",
 			"shaper":        "none",
-			"global_routes": false, // answers are for the component that has asked
-			"hosts":         settings{p.ComponentName: settings{"password": p.ComponentSecret}},
+			"global_routes": o.SecondComponent != "", // false: answers are for the component that has asked
+			"hosts":         o.components(p),
 		}),
 		at(p.api, "ejabberd_http", settings{"request_handlers": settings{"/api": "mod_http_api"}}),
 	}
 	if o.TLS {
 		all = append(all, clients(p.DirectTLS, settings{"tls": true}))
+	}
+	return all
+}
+
+func (o Options) components(p program) settings {
+	all := settings{p.ComponentName: settings{"password": p.ComponentSecret}}
+	if o.SecondComponent != "" {
+		all[o.SecondComponent] = settings{"password": p.ComponentSecret}
 	}
 	return all
 }

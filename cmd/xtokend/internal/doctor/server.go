@@ -21,10 +21,15 @@ import (
 // dialTimeout bounds the wait for a connection.
 const dialTimeout = 5 * time.Second
 
+// leastBacklog is below what Prosody has by default (128), and above what ejabberd
+// has (5).
+const leastBacklog = 64
+
 // servers looks at each address of the domain's server, as the front meets it.
 func (x *examination) servers(ctx context.Context, d *Domain) {
 	for _, address := range d.Server.Addresses {
 		x.server(ctx, d, address)
+		x.queue(d, address)
 		x.exposed(ctx, d.Name, address, "client port",
 			`on Prosody c2s_interfaces = { "127.0.0.1" }, on ejabberd ip: "127.0.0.1" at the listener`)
 	}
@@ -141,6 +146,19 @@ func serverHint(d *Domain, err error) string {
 		return "see that this is the server's port for clients, that it expects no TLS from the first byte and no PROXY header, and the server's log"
 	}
 	return "see that this is the server's port for clients, and the server's log"
+}
+
+// queue looks how many connections the server lets wait: beyond that number the first
+// packets of new ones get lost, and each costs its user a second or more.
+func (x *examination) queue(d *Domain, address string) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return
+	}
+	if n := backlog(at); n > 0 && n < leastBacklog {
+		x.about(TopicServer, d.Name).warn("on ejabberd backlog: 1024 at the listener for clients, on Prosody network_settings = { tcp_backlog = 1024 }",
+			"%s lets %d connections wait: when many users come at once, as after a restart, logins are slow", address, n)
+	}
 }
 
 // exposed looks whether a port that is reached over loopback is open to others too.
