@@ -153,7 +153,8 @@ func TestRemoveTrialIsForTrialAccounts(t *testing.T) {
 
 // What clients meet that know the domain alone.
 func TestTrapsOnTheWayOfClients(t *testing.T) {
-	server := prosodytest.Start(t, prosody.Options{TLS: true})
+	server := prosodytest.Start(t, prosody.Options{TLS: true, Servers: true})
+	inClear := prosodytest.Start(t, prosody.Options{Servers: true, HostLines: `modules_disabled = { "tls" }`})
 	service := func(c *clinic, name string, records ...net.SRV) {
 		c.zone.Services["_"+name+"._tcp.example.org."] = records
 	}
@@ -195,6 +196,15 @@ func TestTrapsOnTheWayOfClients(t *testing.T) {
 		{trap{name: "a DNS server that fails", level: doctor.Warning, topic: doctor.TopicDNS,
 			text: "cannot be looked up", hint: "see the DNS servers",
 			configure: func(_ *testing.T, c *clinic) { c.zone.Refuse = true }}, false},
+		{trap{name: "other servers", level: doctor.OK, topic: doctor.TopicDNS,
+			text:      "leads other servers to " + server.Servers + ", where they can connect",
+			configure: func(t *testing.T, c *clinic) { c.federate(t, server.Servers) }}, false},
+		{trap{name: "other servers shut out", level: doctor.Warning, topic: doctor.TopicDNS,
+			text: "leads other servers to 127.0.0.1:1, where nobody answers", hint: "set c2s_interfaces and component_interfaces alone",
+			configure: func(t *testing.T, c *clinic) { c.federate(t, "127.0.0.1:1") }}, false},
+		{trap{name: "other servers without encryption", level: doctor.Warning, topic: doctor.TopicDNS,
+			text: "No stream features to offer", hint: `do not disable the module "tls"`,
+			configure: func(t *testing.T, c *clinic) { c.federate(t, inClear.Servers) }}, false},
 		{trap{name: "an authority that nobody trusts", level: doctor.Error, topic: doctor.TopicCertificate,
 			text: "throwaway authority", hint: "whole chain",
 			configure: func(_ *testing.T, c *clinic) { c.options.Roots = x509.NewCertPool() }}, false},
@@ -237,6 +247,17 @@ func TestTrapsOnTheWayOfClients(t *testing.T) {
 			clinic.examine(t).want(t, c.level, c.topic, c.text, c.hint)
 		})
 	}
+}
+
+// federate has the DNS lead other servers to an address.
+func (c *clinic) federate(t *testing.T, address string) {
+	t.Helper()
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.zone.Addresses["federation.example.org."] = []netip.Addr{at.Addr()}
+	c.zone.Services["_xmpp-server._tcp.example.org."] = []net.SRV{{Target: "federation.example.org.", Port: at.Port()}}
 }
 
 // certify gives the installation another certificate, of an authority that is trusted.

@@ -48,6 +48,10 @@ type Options struct {
 	// same ports. Empty: none.
 	AlsoAt string
 
+	// Servers has it accept the servers of other domains, at its field Servers. It still
+	// looks for none, unless one asks.
+	Servers bool
+
 	// GlobalLines stand before the first host, HostLines inside the domain's
 	// host, MoreHosts at the end of the configuration. All are Lua.
 	GlobalLines, HostLines, MoreHosts string
@@ -84,7 +88,8 @@ func (o Options) config(s *stockserver.Server) string {
 		line("registration_allowlist = { \"127.0.0.0/8\" }")
 	}
 	line("modules_enabled = { %s }", quoteAll(enabled))
-	line("s2s_ports = {}")
+	line("s2s_interfaces = { %s }", quote(s.Host()))
+	line("s2s_ports = { %s }", stockserver.Port(s.Servers))
 	interfaces := quote(s.Host())
 	if o.AlsoAt != "" {
 		interfaces = quoteAll([]string{s.Host(), o.AlsoAt})

@@ -31,6 +31,9 @@ func start(ctx context.Context, s *stockserver.Server, o Options) error {
 	if !o.NoComponent {
 		addresses = append(addresses, &s.Component)
 	}
+	if o.Servers {
+		addresses = append(addresses, &s.Servers)
+	}
 	if o.TLS {
 		addresses = append(addresses, &s.DirectTLS)
 	}

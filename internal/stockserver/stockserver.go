@@ -26,6 +26,7 @@ type Server struct {
 	C2S             string // host:port for clients: plain, STARTTLS with a certificate
 	DirectTLS       string // host:port for clients with direct TLS; empty without a certificate
 	Component       string // host:port for components; empty without a component
+	Servers         string // host:port for other servers; empty: none
 	ProxyProtocol   bool   // clients must send a header of the PROXY protocol
 
 	program Program

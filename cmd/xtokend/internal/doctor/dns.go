@@ -150,7 +150,7 @@ func (x *examination) meet(ctx context.Context, d *Domain, a about, what string,
 func (x *examination) lookupIP(ctx context.Context, name string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	all, err := x.Resolver.LookupNetIP(ctx, "ip", name+".")
+	all, err := x.Resolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(name, ".")+".")
 	for i := range all {
 		all[i] = all[i].Unmap()
 	}

@@ -111,6 +111,7 @@ func (x *examination) domain(ctx context.Context, d *Domain) {
 	}
 	x.trial(ctx, d)
 	x.dns(ctx, d)
+	x.otherServers(ctx, d)
 	x.publicURLs(ctx, d)
 }
 

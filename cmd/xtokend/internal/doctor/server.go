@@ -138,7 +138,7 @@ func serverHint(d *Domain, err error) string {
 		return `give the server a certificate for this port, or set tls in [domain.server] to what it speaks: "none" on loopback, "starttls" or "direct"`
 	case strings.Contains(err.Error(), "host-unknown"):
 		return "the server must have the domain: VirtualHost " + fmt.Sprintf("%q", d.Name) + " on Prosody, hosts on ejabberd"
-	case errors.Is(err, errNotForClients):
+	case errors.Is(err, errAnotherStream):
 		return "addresses in [domain.server] must name the server's port for clients, not that for components or servers"
 	case d.Server.SendProxy:
 		return "send_proxy is true: the server must take the PROXY protocol at this port (Prosody cannot; on ejabberd use_proxy_protocol: true)"

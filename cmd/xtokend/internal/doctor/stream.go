@@ -16,6 +16,7 @@ import (
 
 const (
 	nsClient   = "jabber:client"
+	nsServer   = "jabber:server"
 	nsStream   = "http://etherx.jabber.org/streams"
 	nsTLS      = "urn:ietf:params:xml:ns:xmpp-tls"
 	nsSASL     = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -41,23 +42,24 @@ type carrier interface {
 	close()
 }
 
-// stream is a stream over TCP, for users to a server.
+// stream is a stream over TCP.
 type stream struct {
-	conn   net.Conn
-	domain string
-	reader *xmlsplit.Reader
-	header element.Header
+	conn    net.Conn
+	domain  string
+	content string // namespace: of clients or of servers
+	reader  *xmlsplit.Reader
+	header  element.Header
 }
 
-// newStream continues on conn, which ends with ctx.
+// newStream continues as a client on conn, which ends with ctx.
 func newStream(ctx context.Context, conn net.Conn, domain string) *stream {
 	context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	return &stream{conn: conn, domain: domain}
+	return &stream{conn: conn, domain: domain, content: nsClient}
 }
 
 func (s *stream) open() (element.Element, error) {
 	s.reader = xmlsplit.NewReader(s.conn, xmlsplit.Limits{ElementBytes: maxElementBytes, Depth: maxElementDepth})
-	err := s.send("<?xml version='1.0'?><stream:stream xmlns='" + nsClient + "' xmlns:stream='" + nsStream +
+	err := s.send("<?xml version='1.0'?><stream:stream xmlns='" + s.content + "' xmlns:stream='" + nsStream +
 		"' version='1.0' to='" + element.Escape(s.domain) + "'>")
 	if err != nil {
 		return element.Element{}, err
@@ -72,15 +74,15 @@ func (s *stream) open() (element.Element, error) {
 	if s.header, err = element.ParseHeader(unit); err != nil {
 		return element.Element{}, errNoStream
 	}
-	if s.header.Name.Space != nsStream || s.header.ContentNS != nsClient {
-		return element.Element{}, errNotForClients
+	if s.header.Name.Space != nsStream || s.header.ContentNS != s.content {
+		return element.Element{}, errAnotherStream
 	}
 	return expect(s, nsStream, "features")
 }
 
 var (
 	errNoStream      = errors.New("the answer is no XMPP stream")
-	errNotForClients = errors.New("the answer is no stream for clients")
+	errAnotherStream = errors.New("the answer is a stream of another kind")
 )
 
 func (s *stream) send(text string) error {
