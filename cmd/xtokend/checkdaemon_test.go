@@ -196,6 +196,12 @@ func TestTrapsOnTheWayOfClients(t *testing.T) {
 		{trap{name: "a DNS server that fails", level: doctor.Warning, topic: doctor.TopicDNS,
 			text: "cannot be looked up", hint: "see the DNS servers",
 			configure: func(_ *testing.T, c *clinic) { c.zone.Refuse = true }}, false},
+		{trap{name: "a listener for proxies", level: doctor.Skipped, topic: doctor.TopicLogin,
+			text: "it is for the trusted proxies, of which this machine is none",
+			configure: func(_ *testing.T, c *clinic) {
+				c.HTTP = strings.Replace(c.HTTP, "127.0.0.1", "0.0.0.0", 1)
+				c.TrustedProxies = []string{"192.0.2.1"}
+			}}, false},
 		{trap{name: "other servers", level: doctor.OK, topic: doctor.TopicDNS,
 			text:      "leads other servers to " + server.Servers + ", where they can connect",
 			configure: func(t *testing.T, c *clinic) { c.federate(t, server.Servers) }}, false},

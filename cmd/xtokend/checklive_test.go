@@ -164,7 +164,7 @@ func TestCheckLiveFindsNothingWrong(t *testing.T) {
 			} {
 				found.want(t, doctor.OK, doctor.TopicLogin, "a token logs in at "+route+", in ", "")
 			}
-			found.want(t, doctor.OK, doctor.TopicCertificate, "is for "+c.Domain, "")
+			found.want(t, doctor.OK, doctor.TopicCertificate, "is good for "+c.Domain, "")
 			found.want(t, doctor.OK, doctor.TopicDNS, "_xmpp-client._tcp."+c.Domain, "")
 			found.want(t, doctor.OK, doctor.TopicDNS, "_xmpps-client._tcp."+c.Domain, "")
 			if c.Server != nil {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -12,7 +13,7 @@ import (
 const expiresSoon = 14 * 24 * time.Hour
 
 // certificate judges the certificate that a handshake has shown, as a client does
-// that wants name there.
+// that wants name there. Without a name, its own are not looked at.
 func (x *examination) certificate(domain, name, where string, state *tls.ConnectionState) {
 	a := x.about(TopicCertificate, domain)
 	if len(state.PeerCertificates) == 0 {
@@ -32,7 +33,7 @@ func (x *examination) certificate(domain, name, where string, state *tls.Connect
 		good = false
 		a.warn("renew it, and see why that has not happened by itself", "the certificate %s expires on %s", where, until)
 	}
-	if leaf.VerifyHostname(name) != nil {
+	if name != "" && leaf.VerifyHostname(name) != nil {
 		good = false
 		a.fail("have "+name+" added to the certificate's names", "the certificate %s is not for %s, but for %s: clients will not accept it", where, name, names(leaf))
 	}
@@ -51,7 +52,7 @@ func (x *examination) certificate(domain, name, where string, state *tls.Connect
 		}
 	}
 	if good {
-		a.ok("the certificate %s is for %s, until %s", where, name, until)
+		a.ok("the certificate %s is good for %s, until %s", where, cmp.Or(name, names(leaf)), until)
 	}
 }
 

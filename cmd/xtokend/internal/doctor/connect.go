@@ -128,7 +128,12 @@ func connectWeb(ctx context.Context, r route, domain string, c *connection) (car
 	if r.bosh {
 		return newBOSH(ctx, client, scheme+"://"+r.Address+"/http-bind", header, domain)
 	}
-	return dialWebSocket(ctx, client, scheme+"://"+r.Address+"/xmpp-websocket", header, domain)
+	ws, err := dialWebSocket(ctx, client, scheme+"://"+r.Address+"/xmpp-websocket", header, domain)
+	if err != nil {
+		client.CloseIdleConnections()
+		return nil, err
+	}
+	return ws, nil
 }
 
 // webClient dials as it is told, and follows no redirection.

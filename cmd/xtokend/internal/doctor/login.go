@@ -102,9 +102,7 @@ func (x *examination) loginBy(ctx context.Context, d *Domain, user jid.JID, r ro
 		return false
 	}
 	defer c.close()
-	if c.tls != nil && !r.Listener.IsWeb() {
-		x.certificate(d.Name, asciiName(d.Name), "at "+r.Listener.String(), c.tls)
-	}
+	x.shown(d, r, c)
 	began := time.Now()
 	if err := c.logIn(d.Domain, user); err != nil {
 		x.loginFailed(a, r, err)
@@ -115,6 +113,19 @@ func (x *examination) loginBy(ctx context.Context, d *Domain, user jid.JID, r ro
 		x.session(d, c)
 	}
 	return true
+}
+
+// shown judges the certificate of a listener. Browsers look for the name that their page
+// gives: see [examination.publicURL].
+func (x *examination) shown(d *Domain, r route, c *connection) {
+	if c.tls == nil {
+		return
+	}
+	name := asciiName(d.Name)
+	if r.Listener.IsWeb() {
+		name = ""
+	}
+	x.certificate(d.Name, name, "at "+r.Listener.String(), c.tls)
 }
 
 // doors opens a stream at every way that clients take, and logs nobody in.
@@ -137,9 +148,7 @@ func (x *examination) door(ctx context.Context, d *Domain, r route) {
 		return
 	}
 	defer c.close()
-	if c.tls != nil && !r.Listener.IsWeb() {
-		x.certificate(d.Name, asciiName(d.Name), "at "+r.Listener.String(), c.tls)
-	}
+	x.shown(d, r, c)
 	if offered := mechanisms(c.features); len(offered) > 0 {
 		a.ok("%s offers %s", r, strings.Join(offered, ", "))
 		return

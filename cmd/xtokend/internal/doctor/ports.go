@@ -86,14 +86,14 @@ func (x *examination) loops() {
 	}
 }
 
-// Reachable is where a listener is reached from this machine.
+// Reachable is where a listener is reached from this machine, a host:port. One at [::]
+// is reached at localhost: there may be no IPv6.
 func Reachable(address netip.AddrPort) string {
-	ip := address.Addr()
-	switch {
-	case ip == netip.IPv4Unspecified():
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	switch ip := address.Addr(); {
 	case ip == netip.IPv6Unspecified():
-		ip = netip.IPv6Loopback()
+		return net.JoinHostPort("localhost", strconv.Itoa(int(address.Port())))
+	case ip == netip.IPv4Unspecified():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), address.Port()).String()
 	}
-	return netip.AddrPortFrom(ip, address.Port()).String()
+	return address.String()
 }

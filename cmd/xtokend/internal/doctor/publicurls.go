@@ -123,6 +123,7 @@ func (x *examination) hostMetaDocument(ctx context.Context, d *Domain, address s
 	var state tls.ConnectionState
 	client := x.publicClient(d.Name, &state)
 	defer client.CloseIdleConnections()
+	client.CheckRedirect = nil // browsers follow
 	body, header, err := get(ctx, client, address)
 	if len(state.PeerCertificates) > 0 {
 		x.certificate(d.Name, asciiName(d.Name), "at "+asciiName(d.Name)+":443", &state)

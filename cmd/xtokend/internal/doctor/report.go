@@ -3,7 +3,9 @@ package doctor
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"unicode"
 )
 
 // Level says how bad a finding is.
@@ -48,11 +50,27 @@ type report struct {
 }
 
 func (r *report) add(f Finding) {
+	f.Text = printable(f.Text) // it may quote a peer
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !slices.Contains(r.findings, f) { // each transport meets the same trouble
 		r.findings = append(r.findings, f)
 	}
+}
+
+// maxTextRunes bounds a text; nothing of our own is as long.
+const maxTextRunes = 1000
+
+// printable keeps what a peer says from doing anything to a terminal.
+func printable(text string) string {
+	runes := []rune(strings.ToValidUTF8(text, "?"))
+	runes = runes[:min(len(runes), maxTextRunes)]
+	for i, r := range runes {
+		if !unicode.IsPrint(r) {
+			runes[i] = '?'
+		}
+	}
+	return string(runes)
 }
 
 // about is a report on one topic of one domain.

@@ -74,7 +74,10 @@ func (s *stream) open() (element.Element, error) {
 	if s.header, err = element.ParseHeader(unit); err != nil {
 		return element.Element{}, errNoStream
 	}
-	if s.header.Name.Space != nsStream || s.header.ContentNS != s.content {
+	if s.header.Name.Space != nsStream {
+		return element.Element{}, errNoStream
+	}
+	if s.header.ContentNS != s.content {
 		return element.Element{}, errAnotherStream
 	}
 	return expect(s, nsStream, "features")
