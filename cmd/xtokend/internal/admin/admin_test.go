@@ -108,6 +108,9 @@ func TestAskAndTell(t *testing.T) {
 	if r, err := c.Revoke(t.Context(), "Jürgen@example.org"); err != nil || r != d.revoked || d.asked[0] != "Jürgen@example.org" {
 		t.Errorf("revoke %+v of %q, %v", r, d.asked, err)
 	}
+	if err := c.RemoveTrial(t.Context(), "xtokend-check-1@example.org"); err != nil || d.asked[1] != "xtokend-check-1@example.org" {
+		t.Errorf("remove a trial account: asked %q, %v", d.asked, err)
+	}
 	for _, already := range []bool{false, true} {
 		if r, err := c.Drain(t.Context()); err != nil || r != (admin.Drained{Already: already, Left: 3}) {
 			t.Errorf("drain %+v, %v", r, err)
@@ -120,6 +123,9 @@ func TestAskAndTell(t *testing.T) {
 		d.err = want
 		if _, err := c.Revoke(t.Context(), "a@b"); !reflect.DeepEqual(err, want) {
 			t.Errorf("revoke: %v, want %v", err, want)
+		}
+		if err := c.RemoveTrial(t.Context(), "a@b"); !reflect.DeepEqual(err, want) {
+			t.Errorf("remove a trial account: %v, want %v", err, want)
 		}
 	}
 	d.err = nil
@@ -173,13 +179,17 @@ func TestWhatIsDoneIsLogged(t *testing.T) {
 	if _, err := c.Revoke(t.Context(), "alice@example.org"); err != nil {
 		t.Error(err)
 	}
+	if err := c.RemoveTrial(t.Context(), "xtokend-check-1@example.org"); err != nil {
+		t.Error(err)
+	}
 	for range 2 {
 		if _, err := c.Drain(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}
 	text := log.String()
-	if !strings.Contains(text, "msg=revoked user=alice@example.org sessions_ended=2") || strings.Count(text, "draining") != 1 {
+	if !strings.Contains(text, "msg=revoked user=alice@example.org sessions_ended=2") || strings.Count(text, "draining") != 1 ||
+		!strings.Contains(text, `msg="a trial account was removed" user=xtokend-check-1@example.org`) {
 		t.Errorf("logged:\n%s", text)
 	}
 }
