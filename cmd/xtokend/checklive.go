@@ -43,7 +43,7 @@ func examineHere(cfg *config.Config) []doctor.Finding {
 
 // examine fills in what the options leave open.
 func examine(ctx context.Context, cfg *config.Config, o doctor.Options) []doctor.Finding {
-	o.Listeners = cfg.Listeners
+	o.Listeners, o.Metrics = cfg.Listeners, cfg.Metrics
 	c := &liveCheck{cfg: cfg, options: o}
 	defer c.close()
 	found := c.prepare(ctx)

@@ -62,6 +62,8 @@ type Options struct {
 	Running bool
 	// Listeners are those of the settings.
 	Listeners []config.Listener
+	// Metrics is where the settings have the metrics; the zero value: nowhere.
+	Metrics netip.AddrPort
 
 	Resolver Resolver
 	// Dial connects to what the DNS names. Nil: as usual.

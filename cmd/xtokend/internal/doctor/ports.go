@@ -40,6 +40,14 @@ func (x *examination) ports(ctx context.Context) {
 			a.fail("see `ip address` and `ss -tlnp`", "%s cannot be opened: %v", l, errors.Unwrap(err))
 		}
 	}
+	if x.Metrics.IsValid() {
+		if opened, err := net.Listen("tcp", x.Metrics.String()); err == nil {
+			opened.Close()
+		} else {
+			free = false
+			a.fail("see who has it with `ss -tlnp`, and give metrics another port", "metrics: %s cannot be opened: %v", x.Metrics, errors.Unwrap(err))
+		}
+	}
 	if free {
 		a.ok("the ports of the settings are free")
 	}

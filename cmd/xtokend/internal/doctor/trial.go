@@ -25,7 +25,7 @@ const (
 
 // trial makes a trial account, logs in to it in every way, and removes it.
 func (x *examination) trial(ctx context.Context, d *Domain) {
-	about := x.about(TopicLink, d.Name)
+	a := x.about(TopicLink, d.Name)
 	if f := d.LinkFinding; f.Level != "" {
 		f.Topic, f.Domain = TopicLink, d.Name
 		x.report.add(f)
@@ -41,11 +41,11 @@ func (x *examination) trial(ctx context.Context, d *Domain) {
 		return
 	}
 	if d.Link != nil {
-		if x.split(ctx, d, about, user) {
+		if x.split(ctx, d, a, user) {
 			x.doors(ctx, d)
 			return
 		}
-		if made, err := x.add(ctx, d, about, user); err != nil {
+		if made, err := x.add(ctx, d, a, user); err != nil {
 			if made {
 				x.remove(ctx, d, user)
 			}
