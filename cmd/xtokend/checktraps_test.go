@@ -121,6 +121,15 @@ func TestTrapsAroundProsody(t *testing.T) {
 		{name: "TLS where none is", level: doctor.Error, topic: doctor.TopicServer,
 			text: "TLS", hint: "set tls in [domain.server] to what it speaks",
 			configure: edit("server", "tls", "direct")},
+		{name: "a certificate of the server's that expires soon", level: doctor.Warning, topic: doctor.TopicServer,
+			text: "the server's certificate at " + server.C2S + " expires on", hint: "renew it",
+			configure: func(t *testing.T, c *clinic) {
+				c.options.Now = ahead(85 * 24 * time.Hour) // of 90 days
+				c.Edit = func(settings map[string]any) {
+					table := settings["domain"].([]map[string]any)[0]["server"].(map[string]any)
+					table["tls"], table["ca_file"] = "starttls", server.CAFile()
+				}
+			}},
 		{name: "PROXY header", level: doctor.Error, topic: doctor.TopicServer,
 			text: server.C2S, hint: "Prosody cannot",
 			configure: edit("server", "send_proxy", true)},

@@ -43,10 +43,17 @@ func (x *examination) server(ctx context.Context, d *Domain, address string) {
 	ctx, cancel := step(ctx)
 	defer cancel()
 	a := x.about(TopicServer, d.Name)
-	features, err := serverFeatures(ctx, d.Domain, address)
+	s, features, err := openServer(ctx, d.Domain, address)
 	if err != nil {
 		a.fail(serverHint(d, err), "%s: %v", address, err)
 		return
+	}
+	defer s.close()
+	if secure, ok := s.conn.(*tls.Conn); ok {
+		// The handshake has verified it; from its end on no user could log in.
+		if until := secure.ConnectionState().PeerCertificates[0].NotAfter; until.Sub(x.Now()) < expiresSoon {
+			a.warn("renew it", "the server's certificate at %s expires on %s", address, until.UTC().Format(time.RFC3339))
+		}
 	}
 	offered := mechanisms(features)
 	scram := slices.ContainsFunc(offered, func(m string) bool { return m == "SCRAM-SHA-256" || m == "SCRAM-SHA-1" })
@@ -72,15 +79,6 @@ func (x *examination) server(ctx context.Context, d *Domain, address string) {
 		a.fail(`on Prosody "register_ibr" and allow_registration = true, on ejabberd mod_register; or set accounts = "component"`,
 			`%s offers no in-band registration, and accounts is "register"`, address)
 	}
-}
-
-// serverFeatures reads what a server offers before a login.
-func serverFeatures(ctx context.Context, d *config.Domain, address string) (element.Element, error) {
-	s, features, err := openServer(ctx, d, address)
-	if err == nil {
-		s.close()
-	}
-	return features, err
 }
 
 // openServer opens a stream to the domain's server, protected as the settings say.
