@@ -1,14 +1,11 @@
 package doctor
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"mellium.im/xmpp/jid"
 
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/internal/element"
@@ -17,14 +14,6 @@ import (
 const (
 	nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 	nsTime    = "urn:xmpp:time"
-	nsPing    = "urn:xmpp:ping"
-
-	// A server that takes the default 10 kB/s of each client needs 6 s for these,
-	// and one that takes what comes some milliseconds.
-	burstStanzas     = 8
-	burstStanzaBytes = 8 << 10
-	burstTimeout     = 5 * time.Second
-	slowBurst        = 2 * time.Second
 
 	// mostClockError is half a step of a token; beyond it two clocks can disagree
 	// about a token that a skew of 1 should admit.
@@ -99,14 +88,20 @@ func (x *examination) clock(d *Domain, c *connection) {
 		a.skip("the server's time could not be asked for")
 		return
 	}
-	// Its answer may be cut to the second; ours was made in between.
-	off := its.Sub(asked.Add(answered.Sub(asked) / 2))
+	// Its answer was made in between, and may be cut to the second.
+	var off time.Duration
+	switch earliest, latest := asked.Add(-time.Second), answered; {
+	case its.Before(earliest):
+		off = asked.Sub(its)
+	case its.After(latest):
+		off = its.Sub(answered)
+	}
 	const hint = "set both by NTP (timedatectl status), and the clock of the web application's machine too: a token is good for a minute"
 	switch {
-	case off.Abs() > mostClockError:
-		a.fail(hint, "the server's clock and this machine's are %s apart", off.Abs().Round(time.Second))
-	case off.Abs() > goodClockError:
-		a.warn(hint, "the server's clock and this machine's are %s apart", off.Abs().Round(time.Second))
+	case off > mostClockError:
+		a.fail(hint, "the server's clock and this machine's are %s apart", off.Round(time.Second))
+	case off > goodClockError:
+		a.warn(hint, "the server's clock and this machine's are %s apart", off.Round(time.Second))
 	default:
 		a.ok("the server's clock and this machine's agree")
 	}
@@ -138,49 +133,4 @@ func (x *examination) resumption(d *Domain, c *connection) {
 	}
 	a.warn(`on Prosody add "smacks" to modules_enabled, on ejabberd mod_stream_mgmt`,
 		"the server has no stream management: a lost connection loses messages, and every reload of a page is a new session")
-}
-
-// rate finds a limit on the bytes that the server takes of a client: it slows down
-// every login and all traffic of users that relay it.
-func (x *examination) rate(ctx context.Context, d *Domain, user jid.JID, r route) {
-	a := x.about(TopicServer, d.Name)
-	ctx, cancel := context.WithTimeout(ctx, burstTimeout)
-	defer cancel()
-	c, err := connect(ctx, r, d.Name)
-	if err != nil {
-		return
-	}
-	defer c.close()
-	if err := c.logIn(d.Domain, user); err != nil {
-		return
-	}
-	padding := strings.Repeat(" ", burstStanzaBytes)
-	began := time.Now()
-	ids := make([]string, burstStanzas)
-	for i := range ids {
-		if err == nil {
-			ids[i] = rand.Text()
-			err = c.send(iq(ids[i], "<ping xmlns='"+nsPing+"'>"+padding+"</ping>", "get", d.Name))
-		}
-	}
-	for _, id := range ids {
-		if err == nil {
-			_, err = c.answer(id)
-			var refused *stanzaError
-			if errors.As(err, &refused) { // an answer is an answer
-				err = nil
-			}
-		}
-	}
-	took := time.Since(began)
-	if err == nil && took < slowBurst {
-		a.ok("the server takes what clients send without delay")
-		return
-	}
-	const hint = `on Prosody: limits = { c2s = { rate = "10mb/s" } }; on ejabberd: shaper: none at the listener for clients`
-	if err != nil && took < slowBurst {
-		a.warn("see the server's log", "the server answers %d kB at once with: %v", burstStanzas*burstStanzaBytes>>10, err)
-		return
-	}
-	a.warn(hint, "the server slows clients down: %d kB have taken it %s or more", burstStanzas*burstStanzaBytes>>10, took.Round(100*time.Millisecond))
 }
