@@ -64,9 +64,9 @@ func (c *clinic) adminSocket(t *testing.T) {
 func (c *clinic) publish() {
 	at := c.Domain + c.HTTPS[strings.LastIndexByte(c.HTTPS, ':'):]
 	c.PublicURLs = []string{"wss://" + at + "/xmpp-websocket", "https://" + at + "/http-bind"}
-	c.zone.Addresses[c.Domain+"."] = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	c.zone.Addresses[c.Domain+"."] = []netip.Addr{netip.MustParseAddr(c.host)}
 	c.options.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if address == "127.0.0.1:443" {
+		if address == c.host+":443" {
 			address = c.HTTPS
 		}
 		return new(net.Dialer).DialContext(ctx, network, address)
@@ -199,7 +199,7 @@ func TestTrapsOnTheWayOfClients(t *testing.T) {
 		{trap{name: "a listener for proxies", level: doctor.Skipped, topic: doctor.TopicLogin,
 			text: "it is for the trusted proxies, of which this machine is none",
 			configure: func(_ *testing.T, c *clinic) {
-				c.HTTP = strings.Replace(c.HTTP, "127.0.0.1", "0.0.0.0", 1)
+				c.HTTP = strings.Replace(c.HTTP, c.host, "0.0.0.0", 1)
 				c.TrustedProxies = []string{"192.0.2.1"}
 			}}, false},
 		{trap{name: "other servers", level: doctor.OK, topic: doctor.TopicDNS,

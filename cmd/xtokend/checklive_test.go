@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"net"
 	"net/netip"
@@ -24,6 +25,7 @@ import (
 // clinic is an installation to be examined.
 type clinic struct {
 	*installation.Installation
+	host    string // IP address of its listeners
 	options doctor.Options
 	zone    dnstest.Zone
 }
@@ -32,12 +34,15 @@ type clinic struct {
 // order, and whose daemon does not run.
 func newClinic(t *testing.T, server *stockserver.Server) *clinic {
 	t.Helper()
-	host := net.IPv4(127, 0, 0, 1)
+	// An address of its own, lest another program takes a port that is free now.
+	var random [3]byte
+	rand.Read(random[:])
+	host := net.IPv4(127, 1+random[0]%254, random[1], 1+random[2]%254)
 	i, err := installation.New(t.TempDir(), server, host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &clinic{Installation: i}
+	c := &clinic{Installation: i, host: host.String()}
 	text, err := os.ReadFile(i.AuthorityFile())
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +51,7 @@ func newClinic(t *testing.T, server *stockserver.Server) *clinic {
 	c.options.Roots.AppendCertsFromPEM(text)
 	target := "chat." + i.Domain + "."
 	c.zone = dnstest.Zone{
-		Addresses: map[string][]netip.Addr{target: {netip.MustParseAddr("127.0.0.1")}},
+		Addresses: map[string][]netip.Addr{target: {netip.MustParseAddr(c.host)}},
 		Services: map[string][]net.SRV{
 			"_xmpp-client._tcp." + i.Domain + ".":  {{Target: target, Port: port(t, i.StartTLS)}},
 			"_xmpps-client._tcp." + i.Domain + ".": {{Target: target, Port: port(t, i.DirectTLS)}},
