@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -239,6 +241,16 @@ func TestTrapsOnTheWayOfClients(t *testing.T) {
 				c.publish()
 				c.PublicURLs[0] = strings.Replace(c.PublicURLs[0], "/xmpp-websocket", "/ws", 1)
 			}}, true},
+		{trap{name: "a web site behind which nobody answers yet", level: doctor.Skipped, topic: doctor.TopicHostMeta,
+			text: "host-meta cannot be tried while xtokend does not run",
+			configure: func(t *testing.T, c *clinic) {
+				c.publish()
+				site := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+				t.Cleanup(site.Close)
+				c.options.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, network, site.Listener.Addr().String())
+				}
+			}}, false},
 		{trap{name: "a web site without host-meta", level: doctor.Warning, topic: doctor.TopicHostMeta,
 			text: "clients that know the domain alone do not find", hint: "have the web server of example.org pass the path on",
 			configure: func(_ *testing.T, c *clinic) { c.publish(); c.options.Dial = nil }}, false},

@@ -16,9 +16,11 @@ import (
 
 	"mellium.im/xmpp/jid"
 
+	"xtokend/auth"
 	"xtokend/cmd/xtokend/internal/admin"
 	"xtokend/cmd/xtokend/internal/config"
 	"xtokend/cmd/xtokend/internal/doctor"
+	"xtokend/cmd/xtokend/internal/extauth"
 	"xtokend/component/link"
 )
 
@@ -30,6 +32,7 @@ const prepareTimeout = 30 * time.Second
 type liveCheck struct {
 	cfg     *config.Config
 	options doctor.Options
+	parts   *parts   // of the front that stands in; nil: none does
 	cleanup []func() // to be called in reverse
 }
 
@@ -43,7 +46,7 @@ func examineHere(cfg *config.Config) []doctor.Finding {
 
 // examine fills in what the options leave open.
 func examine(ctx context.Context, cfg *config.Config, o doctor.Options) []doctor.Finding {
-	o.Listeners, o.Metrics = cfg.Listeners, cfg.Metrics
+	o.Listeners, o.Metrics, o.HTTPAuth, o.Redis = cfg.Listeners, cfg.Metrics, cfg.HTTPAuth, cfg.Replay.Redis.Addresses
 	c := &liveCheck{cfg: cfg, options: o}
 	defer c.close()
 	found := c.prepare(ctx)
@@ -82,7 +85,7 @@ func (c *liveCheck) prepare(ctx context.Context) []doctor.Finding {
 // could not be asked.
 func (c *liveCheck) daemon(ctx context.Context) (status admin.Status, _ *admin.Client, noAdmin string) {
 	if c.cfg.Admin == "" {
-		return status, nil, `the daemon has no admin socket by which a trial account could be removed again: add admin = "unix:/run/xtokend/admin.sock"`
+		return status, nil, `the daemon has no admin socket, by which it could be asked, or remove a trial account again: add admin = "unix:/run/xtokend/admin.sock"`
 	}
 	client := admin.NewClient(c.cfg.Admin)
 	status, err := client.Status(ctx)
@@ -123,6 +126,8 @@ func (c *liveCheck) attach(status admin.Status, client *admin.Client, noAdmin st
 		switch {
 		case client == nil:
 			d.NoLogin = noAdmin
+		case d.Upstream == config.UpstreamNone:
+			d.Ask = askBy(client.Answer)
 		case d.Upstream == config.UpstreamHost:
 			d.NoLogin = "the host would keep the account; stop xtokend, and this command logs in to a host of its own"
 		case d.Server.Accounts != config.AccountsComponent:
@@ -213,9 +218,17 @@ func (c *liveCheck) standIn(ctx context.Context) error {
 	links := make(map[string]*link.Link)
 	for i := range cfg.Domains {
 		d := &cfg.Domains[i]
+		if err := replaceKeys(d); err != nil {
+			return err
+		}
+		own := *d
+		examined := doctor.Domain{Domain: &own}
 		d.Host.Path = ""
-		examined := doctor.Domain{Domain: &c.cfg.Domains[i]}
 		switch {
+		case d.Upstream == config.UpstreamNone:
+			examined.Ask = askBy(func(ctx context.Context, q extauth.Question) (bool, error) {
+				return c.parts.answer(adapterProgram)(ctx, q)
+			})
 		case d.Upstream == config.UpstreamHost:
 			examined.Remove = func(context.Context, jid.JID) error { return nil } // in memory
 		case d.Component == nil:
@@ -240,12 +253,36 @@ func (c *liveCheck) standIn(ctx context.Context) error {
 	return c.runFront(&cfg)
 }
 
+// replaceKeys gives a domain a key of its own. With the issuer's a user's token could be
+// good twice, here and at the daemon, which do not share a replay store. Where every
+// key has ended they are left, to be told of.
+func replaceKeys(d *config.Domain) error {
+	if _, ok := d.SigningKey(time.Now()); !ok {
+		return nil
+	}
+	seed, secret, err := auth.GenerateKey()
+	if err != nil {
+		return err
+	}
+	key, err := auth.NewKey(seed, secret, time.Time{})
+	d.Keys = []config.Key{{Key: key}}
+	return err
+}
+
+// askBy asks about a token as an external program of a server does.
+func askBy(answer extauth.Answer) func(context.Context, jid.JID, string) (bool, error) {
+	return func(ctx context.Context, user jid.JID, token string) (bool, error) {
+		return answer(ctx, extauth.Question{Verb: extauth.CheckPassword, User: user.Localpart(), Server: user.Domainpart(), Password: token})
+	}
+}
+
 // runFront serves on a free port of loopback for each listener of the settings.
 func (c *liveCheck) runFront(cfg *config.Config) error {
 	parts, err := build(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
+	c.parts = parts
 	listening := newListening(parts, nil, nil)
 	c.cleanup = append(c.cleanup, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)

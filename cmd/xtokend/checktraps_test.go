@@ -89,7 +89,10 @@ func TestTrapsOfProsody(t *testing.T) {
 			}},
 			prosody.Options{AlsoAt: "127.99.99.99"}},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, newClinic(t, prosodytest.Start(t, c.options))) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // some wait long for what does not come
+			c.run(t, newClinic(t, prosodytest.Start(t, c.options)))
+		})
 	}
 }
 
@@ -198,7 +201,10 @@ func TestTrapsOfEjabberd(t *testing.T) {
 			configure: func(t *testing.T, c *clinic) { c.hold(t, "other.example.org") }},
 			ejabberd.Options{SecondComponent: "other.example.org"}},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, newClinic(t, ejabberdtest.Start(t, c.options))) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, newClinic(t, ejabberdtest.Start(t, c.options)))
+		})
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/cmd/xtokend/internal/doctor"
+	"xtokend/cmd/xtokend/internal/doctor/dnstest"
 	"xtokend/internal/prosody"
 	"xtokend/internal/prosodytest"
 	"xtokend/internal/stockserver"
@@ -113,25 +116,38 @@ func TestMigratedServer(t *testing.T) {
 	})
 
 	// This machine's own folders are not a test's.
-	config := filepath.Join(own, "xtokend.toml")
-	text, err := os.ReadFile(config)
+	file := filepath.Join(own, "xtokend.toml")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved := strings.NewReplacer("/var/lib/xtokend", own, "/run/xtokend", own).Replace(string(text))
-	if err := os.WriteFile(config, []byte(moved), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(moved), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	users := xtokend(t, "", "migrate", "--users", domain, settings)
 	if users != "alice\nbob\n" {
 		t.Fatalf("users %q, want alice and bob", users)
 	}
-	if made := xtokend(t, users, "accounts", "--config", config, "add"); made != "made: 2, there already: 0, failed: 0\n" {
+	if made := xtokend(t, users, "accounts", "--config", file, "add"); made != "made: 2, there already: 0, failed: 0\n" {
 		t.Fatalf("accounts add: %q", made)
 	}
-	serveMigrated(t, config)
+	serveMigrated(t, file)
 
-	token := strings.TrimSpace(xtokend(t, "", "token", "--config", config, "alice@"+domain))
+	cfg, err := config.Load(file, config.Options{Need: config.Everything})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := findings(examine(t.Context(), &cfg, doctor.Options{Resolver: dnstest.Resolver(t, dnstest.Zone{}), Roots: pair.Roots}))
+	found.want(t, doctor.OK, doctor.TopicLogin, "a token logs in at xmpp://"+clients, "")
+	found.want(t, doctor.OK, doctor.TopicServer, "the server takes what clients send without delay", "")
+	for _, f := range found {
+		if f.Level == doctor.Error {
+			t.Errorf("check --live finds: %s: %s", f.Topic, f.Text)
+		}
+	}
+
+	token := strings.TrimSpace(xtokend(t, "", "token", "--config", file, "alice@"+domain))
 	c = logIn(t, clients, domain, "X-TOKEN", "alice", token)
 	if roster := inquire(t, c, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>", "</iq>"); !strings.Contains(roster, "Bob of before") {
 		t.Errorf("the roster of before is not there:\n%s", roster)
@@ -158,10 +174,10 @@ func ownAddress() string {
 }
 
 // serveMigrated runs xtokend until the test ends.
-func serveMigrated(t *testing.T, config string) {
+func serveMigrated(t *testing.T, file string) {
 	t.Helper()
 	var log watch.Output
-	daemon := exec.CommandContext(t.Context(), "xtokend", "serve", "--config", config)
+	daemon := exec.CommandContext(t.Context(), "xtokend", "serve", "--config", file)
 	daemon.Stderr = &log
 	if err := daemon.Start(); err != nil {
 		t.Fatal(err)

@@ -43,12 +43,11 @@ var errKeysEnded = errors.New("every key has ended")
 
 // issue makes a token with the first key of a domain that has not ended by then.
 func issue(domain *config.Domain, name auth.Name, at time.Time) (token string, err error) {
-	for _, key := range domain.Keys {
-		if key.NotAfter.IsZero() || at.Before(key.NotAfter) {
-			return key.Issue(name, domain.Name, at)
-		}
+	key, ok := domain.SigningKey(at)
+	if !ok {
+		return "", errKeysEnded
 	}
-	return "", errKeysEnded
+	return key.Issue(name, domain.Name, at)
 }
 
 // detail returns what is wrong with a name, without the reason that a verdict has.

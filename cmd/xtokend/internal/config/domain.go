@@ -222,6 +222,17 @@ func (l *loader) keys(path string, raw []rawKey) []Key {
 	return keys
 }
 
+// SigningKey returns the key that signs at a moment, the first that has not ended;
+// false: every key has.
+func (d *Domain) SigningKey(at time.Time) (Key, bool) {
+	for _, key := range d.Keys {
+		if key.NotAfter.IsZero() || at.Before(key.NotAfter) {
+			return key, true
+		}
+	}
+	return Key{}, false
+}
+
 // key reads one key. One that has ended is kept: package auth knows when.
 func (l *loader) key(path string, raw *rawKey) (Key, bool) {
 	notAfter := get(l, path+".not_after", raw.NotAfter, time.Time{})

@@ -42,7 +42,10 @@ type Domain struct {
 	// Remove removes the trial account that a login made, and everything of it. Nil:
 	// nobody can, and no login is tried. An account that does not exist is no error.
 	Remove func(ctx context.Context, user jid.JID) error
-	// NoLogin says why there is no Remove.
+	// Ask asks about a user's token as a server does that has its clients itself, and so
+	// spends it: for [config.UpstreamNone]. Nil: nobody can be asked.
+	Ask func(ctx context.Context, user jid.JID, token string) (yes bool, err error)
+	// NoLogin says why there is no Remove, or no Ask.
 	NoLogin string
 }
 
@@ -64,6 +67,11 @@ type Options struct {
 	Listeners []config.Listener
 	// Metrics is where the settings have the metrics; the zero value: nowhere.
 	Metrics netip.AddrPort
+	// HTTPAuth is where the settings have other servers ask; nil: nowhere.
+	HTTPAuth *config.HTTPAuth
+	// Redis are its addresses in the settings, host:port; none: used tokens are
+	// remembered elsewhere.
+	Redis []string
 
 	Resolver Resolver
 	// Dial connects to what the DNS names. Nil: as usual.
@@ -97,6 +105,7 @@ func Examine(ctx context.Context, o Options) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, wholeTimeout)
 	defer cancel()
 	x.ports(ctx)
+	x.redis(ctx)
 	for i := range x.Domains {
 		x.domain(ctx, &x.Domains[i])
 	}
@@ -108,6 +117,10 @@ func Examine(ctx context.Context, o Options) []Finding {
 
 // domain examines one domain.
 func (x *examination) domain(ctx context.Context, d *Domain) {
+	if d.Upstream == config.UpstreamNone {
+		x.questions(ctx, d) // clients, the DNS and all else are another server's
+		return
+	}
 	if d.Upstream == config.UpstreamServer {
 		x.servers(ctx, d)
 	}

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -65,6 +66,26 @@ func TestHostileServers(t *testing.T) {
 				t.Errorf("found %.300q, want one with %q", said, c.text)
 			}
 		})
+	}
+}
+
+// A Redis that nobody has started is named, and one that is there.
+func TestRedis(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	found := doctor.Examine(t.Context(), doctor.Options{Redis: []string{l.Addr().String(), "127.0.0.1:1"}, Resolver: dnstest.Resolver(t, dnstest.Zone{})})
+	var got []string
+	for _, f := range found {
+		if f.Topic == doctor.TopicReplay {
+			got = append(got, string(f.Level)+" "+f.Text)
+		}
+	}
+	want := []string{"ok somebody answers at " + l.Addr().String() + ", where Redis should be", "error 127.0.0.1:1: dial: connect: connection refused"}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
 	}
 }
 

@@ -21,12 +21,11 @@ func token(d *config.Domain, user jid.JID, at time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, key := range d.Keys {
-		if key.NotAfter.IsZero() || at.Before(key.NotAfter) {
-			return key.Issue(name, d.Name, at)
-		}
+	key, ok := d.SigningKey(at)
+	if !ok {
+		return "", errors.New("every key has ended")
 	}
-	return "", errors.New("every key has ended")
+	return key.Issue(name, d.Name, at)
 }
 
 // refusedLogin is a SASL failure.

@@ -3,8 +3,10 @@ package doctor
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -40,12 +42,19 @@ func (x *examination) ports(ctx context.Context) {
 			a.fail("see `ip address` and `ss -tlnp`", "%s cannot be opened: %v", l, errors.Unwrap(err))
 		}
 	}
-	if x.Metrics.IsValid() {
-		if opened, err := net.Listen("tcp", x.Metrics.String()); err == nil {
+	others := map[string]netip.AddrPort{"metrics": x.Metrics}
+	if x.HTTPAuth != nil {
+		others["http_auth.listen"] = x.HTTPAuth.Listener.Address
+	}
+	for _, key := range slices.Sorted(maps.Keys(others)) {
+		if !others[key].IsValid() {
+			continue
+		}
+		if opened, err := net.Listen("tcp", others[key].String()); err == nil {
 			opened.Close()
 		} else {
 			free = false
-			a.fail("see who has it with `ss -tlnp`, and give metrics another port", "metrics: %s cannot be opened: %v", x.Metrics, errors.Unwrap(err))
+			a.fail("see who has it with `ss -tlnp`, and give "+key+" another port", "%s: %s cannot be opened: %v", key, others[key], errors.Unwrap(err))
 		}
 	}
 	if free {

@@ -91,17 +91,26 @@ func publicHint(err error) string {
 	if !errors.As(err, &status) {
 		return "see that the name leads to this machine or its proxy, and that the port is open to clients"
 	}
+	if fromProxy(err) {
+		return "the proxy does not reach xtokend: see that its upstream is xtokend's listener for HTTP"
+	}
 	switch status.status {
 	case http.StatusNotFound:
 		return "have the proxy pass on /xmpp-websocket and /http-bind to xtokend's listener for HTTP, and write the path so in public_urls"
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return "the proxy does not reach xtokend: see that its upstream is xtokend's listener for HTTP"
 	case http.StatusForbidden:
 		return "the proxy must be in trusted_proxies"
 	case http.StatusBadRequest, http.StatusUpgradeRequired, http.StatusOK:
 		return "for WebSocket the proxy must use HTTP/1.1 and pass on Upgrade and Connection; see contrib/nginx.conf"
 	}
 	return "see the proxy's log and xtokend's; contrib/nginx.conf and contrib/haproxy.cfg are examples"
+}
+
+// fromProxy reports whether a proxy says that nobody answers behind it (RFC 9110
+// §15.6.3 to §15.6.5).
+func fromProxy(err error) bool {
+	var status *statusError
+	return errors.As(err, &status) &&
+		slices.Contains([]int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, status.status)
 }
 
 // hostMeta looks whether the domain's web server gives out the addresses of the
@@ -127,6 +136,10 @@ func (x *examination) hostMetaDocument(ctx context.Context, d *Domain, address s
 	body, header, err := get(ctx, client, address)
 	if len(state.PeerCertificates) > 0 {
 		x.certificate(d.Name, asciiName(d.Name), "at "+asciiName(d.Name)+":443", &state)
+	}
+	if !x.Running && fromProxy(err) {
+		a.skip("%s cannot be tried while xtokend does not run", address)
+		return
 	}
 	if err != nil {
 		a.warn(hint+"; without it, name the addresses in each page, with discover_connection_methods: false", "%s: %v: clients that know the domain alone do not find the addresses for browsers", address, err)

@@ -13,13 +13,13 @@ import (
 const (
 	nsPing = "urn:xmpp:ping"
 
-	// A server that takes the default 10 kB/s of each client needs more than 4 s for
-	// these, and one that takes what comes some milliseconds. On a busy machine small
-	// stanzas take their time too: as much again is allowed for.
-	burstStanzas     = 8
+	// A server that takes the default 10 kB/s of each client, 20 kB at once, needs more
+	// than 10 s for these, and one that takes what comes some milliseconds. On a busy
+	// machine small stanzas take their time too: as much again is allowed for.
+	burstStanzas     = 16
 	burstStanzaBytes = 8 << 10
 	burstTimeout     = 12 * time.Second
-	slowBurst        = 3 * time.Second
+	slowBurst        = 6 * time.Second
 	allowance        = 5 // times what small stanzas take
 )
 

@@ -27,6 +27,7 @@ const (
 	TopicServer      Topic = "server"
 	TopicLink        Topic = "link"
 	TopicAccounts    Topic = "accounts"
+	TopicReplay      Topic = "replay"
 	TopicLogin       Topic = "login"
 	TopicTime        Topic = "time"
 	TopicCertificate Topic = "certificate"
@@ -50,7 +51,7 @@ type report struct {
 }
 
 func (r *report) add(f Finding) {
-	f.Text = printable(f.Text) // it may quote a peer
+	f.Text, f.Hint = printable(f.Text), printable(f.Hint) // they may quote a peer
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !slices.Contains(r.findings, f) { // each transport meets the same trouble

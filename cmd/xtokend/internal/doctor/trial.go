@@ -20,7 +20,7 @@ const (
 	// splitQuestions are enough to be nearly sure that one of them goes astray if
 	// two connections share the answers.
 	splitQuestions = 12
-	splitPatience  = 5 * time.Second
+	splitPatience  = 10 * time.Second
 )
 
 // trial makes a trial account, logs in to it in every way, and removes it.
