@@ -92,6 +92,6 @@ func ExampleVerifier_Explain() {
 	// Output:
 	// expired
 	// - the issuer's step is -120 from the clock's, 1 are accepted either side: the token was made for 2019-02-26T13:58:30Z
-	// - either it is that old, or the issuer's clock is 1 hour behind: set it by NTP
+	// - either it is that old, or the issuer's clock is 1 hour behind: set both clocks by NTP
 	// - it is what a naive UTC time makes of it in a zone 1 hour ahead of UTC, such as Europe/Amsterdam or Africa/Lagos: mend the issuer: totp.now(), or timecode of an aware time such as datetime.now(timezone.utc); or set issuer_timezone = "Europe/Amsterdam" until then
 }

@@ -67,8 +67,10 @@ func (v *Verifier) explainAcceptance(at time.Time, name Name, p *parsed, token s
 	if name.sent != "" && v.signedBy(p, Name{localpart: name.localpart}, token, at) == 0 {
 		findings = append(findings, fmt.Sprintf("only fold_case lets it in: %q is signed, not %q", name.sent, name.localpart))
 	}
-	return findings
+	return append(findings, "whether it was used or revoked is not looked at here; if the log says replayed: "+adviseReplayed)
 }
+
+const adviseReplayed = "a token admits one login. The web application hands one out twice (its answer must say Cache-Control: no-store, and no proxy or CDN may keep it), a client sends one twice, or somebody has seen it"
 
 const mendNaive = "mend the issuer: totp.now(), or timecode of an aware time such as datetime.now(timezone.utc)"
 
@@ -80,7 +82,7 @@ func (v *Verifier) explainExpiry(at time.Time, p *parsed, signed keySet) []strin
 		own := signed&(1<<i) != 0
 		switch {
 		case !found && own:
-			findings = append(findings, fmt.Sprintf("signed with the secret of key %d, but its one-time password is of no step within a day of %s under that key's seed: the issuer's OTP seed is another one, or its clock is more than a day off", i+1, at.UTC().Format(time.RFC3339)))
+			findings = append(findings, fmt.Sprintf("signed with the secret of key %d, but its one-time password is of no step within a day of %s under that key's seed: the issuer's OTP seed is another one (compare otp_seed at both ends), or its clock is more than a day off (set it by NTP)", i+1, at.UTC().Format(time.RFC3339)))
 		case found && own:
 			findings = append(findings, v.explainStep(at, int(step-current))...)
 		case found:
@@ -94,20 +96,36 @@ func (v *Verifier) explainExpiry(at time.Time, p *parsed, signed keySet) []strin
 func (v *Verifier) explainStep(at time.Time, skew int) []string {
 	findings := []string{fmt.Sprintf("the issuer's step is %+d from the clock's, %d are accepted either side: the token was made for %s", skew, v.skew, stepTime(stepOf(at)+int64(skew)))}
 	if skew < 0 {
-		findings = append(findings, fmt.Sprintf("either it is that old, or the issuer's clock is %s: set it by NTP", describeSkew(skew)))
+		findings = append(findings, fmt.Sprintf("either it is that old, or the issuer's clock is %s: set both clocks by NTP", describeSkew(skew)))
 	} else {
-		findings = append(findings, fmt.Sprintf("the issuer's clock is %s, or this one is behind: set both by NTP", describeSkew(skew)))
+		findings = append(findings, fmt.Sprintf("the issuer's clock is %s, or this one is behind: set both clocks by NTP", describeSkew(skew)))
 	}
 	offset, names := naiveZones(at, skew, v.skew)
 	if len(names) == 0 {
 		return findings
 	}
-	side := "ahead of"
-	if offset < 0 {
-		side = "behind"
+	return append(findings, fmt.Sprintf("it is what a naive UTC time makes of it in a zone %s, such as %s: %s; or set issuer_timezone = %q until then",
+		describeZone(offset), strings.Join(names, " or "), mendNaive, names[0]))
+}
+
+// likeZone describes the zone that a naive UTC time was taken to be of, if skew is what that makes of it, give or take
+// tolerance steps. It does not look for a zone: their offsets are quarters of an hour, an hour or more, 14 hours at most.
+func likeZone(skew, tolerance int) (zone string, ok bool) {
+	const step = replay.StepSeconds * time.Second
+	ahead := time.Duration(-skew) * step
+	offset := ahead.Round(15 * time.Minute)
+	if offset.Abs() < time.Hour || offset.Abs() > 14*time.Hour || (ahead-offset).Abs() > time.Duration(tolerance)*step {
+		return "", false
 	}
-	return append(findings, fmt.Sprintf("it is what a naive UTC time makes of it in a zone %s %s UTC, such as %s: %s; or set issuer_timezone = %q until then",
-		describeDuration(max(offset, -offset)), side, strings.Join(names, " or "), mendNaive, names[0]))
+	return describeZone(offset), true
+}
+
+// describeZone says in words how far a zone is from UTC.
+func describeZone(offset time.Duration) string {
+	if offset < 0 {
+		return describeDuration(-offset) + " behind UTC"
+	}
+	return describeDuration(offset) + " ahead of UTC"
 }
 
 // commonZones is a zone for each offset from UTC that many people have, the best known first.

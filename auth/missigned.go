@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // explainSignature looks for what the issuer may have signed instead.
@@ -33,7 +35,7 @@ func (v *Verifier) explainSignature(at time.Time, authcid string, name Name, p *
 		}
 	}
 	if len(findings) == 0 {
-		findings = []string{fmt.Sprintf("not signed for %s with one of the %d keys: the issuer's token secret is another one, or it has signed another user or domain, or something else than the bare address", address, len(v.keys))}
+		findings = []string{fmt.Sprintf("not signed for %s with one of the %d keys: the issuer's token secret is another one (compare token_secret at both ends), or it has signed another user or domain (it must sign %s), or something else than the bare address", address, len(v.keys), address)}
 	}
 	return findings
 }
@@ -57,7 +59,8 @@ func (v *Verifier) missignings(authcid string, name Name) []missigning {
 	local, address := name.localpart, name.localpart+"@"+v.domain
 	var list []missigning
 	add := func(text, finding string) {
-		if text != address {
+		known := func(m missigning) bool { return m.text == text }
+		if text != address && !slices.ContainsFunc(list, known) {
 			list = append(list, missigning{text, finding})
 		}
 	}
@@ -66,9 +69,9 @@ func (v *Verifier) missignings(authcid string, name Name) []missigning {
 		asSent += "; or set fold_case, if no two user ids differ in case alone"
 	}
 	add(authcid+"@"+v.domain, asSent)
-	const otherCase = "for another spelling of the name: the issuer must sign it in lower case"
-	add(strings.ToUpper(local)+"@"+v.domain, otherCase)
-	add(strings.ToUpper(local[:1])+local[1:]+"@"+v.domain, otherCase)
+	for _, spelling := range capitals(local) {
+		add(spelling+"@"+v.domain, "for the name with capitals: the issuer must sign it in lower case, for clients send it so")
+	}
 	add(local+"@"+strings.ToUpper(v.domain), "for the domain in upper case")
 	add(local, "for the name alone, without @"+v.domain)
 	add("@"+v.domain, "for an empty name")
@@ -87,4 +90,34 @@ func (v *Verifier) missignings(authcid string, name Name) []missigning {
 	}
 	add(local+"@localhost", fmt.Sprintf(otherDomain, "localhost", v.domain))
 	return list
+}
+
+// maxSpelt bounds the names of which every letter is tried as a capital.
+const maxSpelt = 32
+
+// capitals lists spellings that people give a name of: JSMITH, John.Smith, and JSmith, JohnSmith and the like. Clients
+// make names small, so that what was signed is not sent.
+func capitals(local string) []string {
+	spellings := []string{strings.ToUpper(local)}
+	letters, words := []rune(local), []rune(local)
+	begins := true
+	for i, r := range letters {
+		if begins {
+			words[i] = unicode.ToUpper(r)
+		}
+		begins = strings.ContainsRune("._-+", r)
+	}
+	spellings = append(spellings, string(words))
+	if len(letters) > maxSpelt {
+		return spellings
+	}
+	letters[0] = unicode.ToUpper(letters[0])
+	spellings = append(spellings, string(letters))
+	for i := 1; i < len(letters); i++ {
+		small := letters[i]
+		letters[i] = unicode.ToUpper(small)
+		spellings = append(spellings, string(letters))
+		letters[i] = small
+	}
+	return spellings
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/binary"
@@ -137,7 +138,7 @@ func (v *Verifier) Verify(ctx context.Context, name Name, token string) (Accepta
 	now := v.now()
 	signed := v.signedBy(&p, name, token, now)
 	if signed == 0 {
-		return Acceptance{}, v.badSignature(now)
+		return Acceptance{}, v.badSignature(now, name, &p, token)
 	}
 	w := v.windowAt(now)
 	accepted, ok := w.accept(&p, signed)
@@ -214,17 +215,20 @@ func fnv1a(s string) uint64 {
 	return sum
 }
 
-func (v *Verifier) badSignature(now time.Time) *Refusal {
+// badSignature looks for what was signed instead. That takes the same time whatever it was, a few HMACs for each key.
+func (v *Verifier) badSignature(now time.Time, name Name, p *parsed, token string) *Refusal {
+	r := &Refusal{Reason: BadSignature, Detail: "every key is past its end (not_after): give the issuer and this verifier a new one"}
 	for _, k := range v.keys {
 		if k.liveAt(now) {
-			return &Refusal{Reason: BadSignature, Detail: "not signed by one of the keys, or for another address"}
+			r.Detail = strings.Join(v.explainSignature(now, cmp.Or(name.sent, name.localpart), name, p, token), "; ")
+			break
 		}
 	}
-	return &Refusal{Reason: BadSignature, Detail: "every key is past its end (not_after): give the issuer and this verifier a new one"}
+	return r
 }
 
 func (v *Verifier) expired(p *parsed, signed keySet, current int64) *Refusal {
-	r := &Refusal{Reason: Expired, Detail: "its one-time password is of no step within a day: the issuer's OTP seed is another one, or its clock is far off"}
+	r := &Refusal{Reason: Expired, Detail: "its one-time password is of no step within a day: the issuer's OTP seed is another one (compare otp_seed at both ends), or its clock is more than a day off (set it by NTP)"}
 	for i, k := range v.keys {
 		if signed&(1<<i) == 0 {
 			continue
@@ -235,7 +239,10 @@ func (v *Verifier) expired(p *parsed, signed keySet, current int64) *Refusal {
 		}
 	}
 	if r.SkewFound {
-		r.Detail = fmt.Sprintf("its step is %+d from the clock's (%s): the token is old, or the issuer's clock or time zone is wrong", r.Skew, describeSkew(r.Skew))
+		r.Detail = fmt.Sprintf("its step is %+d from the clock's (%s): the token is old, or the issuer's clock is wrong: set both clocks by NTP", r.Skew, describeSkew(r.Skew))
+		if zone, ok := likeZone(r.Skew, v.skew); ok {
+			r.Detail += "; or the issuer's host is in a time zone " + zone + ", and it takes UTC for local time: " + mendNaive + ", or set issuer_timezone until then"
+		}
 	}
 	return r
 }
@@ -251,9 +258,9 @@ func refuseUse(err error, skew int) *Refusal {
 	}
 	switch {
 	case errors.Is(err, replay.ErrReplayed):
-		r.Reason = Replayed
+		r.Reason, r.Detail = Replayed, adviseReplayed
 	case errors.Is(err, replay.ErrRevoked):
-		r.Reason = Revoked
+		r.Reason, r.Detail = Revoked, "it was issued before the user's last revocation: one that is issued a minute later is good"
 	case errors.Is(err, replay.ErrReleased):
 		r.Reason, r.Skew, r.SkewFound = Expired, skew, true
 		r.Detail = fmt.Sprintf("its step is %+d from the clock's (%s), which is in the window only because the clock was set back or the window widened: %s",

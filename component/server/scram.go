@@ -125,7 +125,9 @@ func refusal(failure element.Element) error {
 	switch c := sasl.Condition(condition(failure, nsSASL)); c {
 	case sasl.NotAuthorized:
 		return errNotAuthorized
-	case sasl.Aborted, sasl.AccountDisabled, sasl.CredentialsExpired, sasl.EncryptionRequired,
+	case sasl.AccountDisabled:
+		return &upstream.Refusal{Condition: c, Reason: "account-disabled", Err: errors.New(said)}
+	case sasl.Aborted, sasl.CredentialsExpired, sasl.EncryptionRequired,
 		sasl.IncorrectEncoding, sasl.InvalidAuthzid, sasl.InvalidMechanism, sasl.MalformedRequest,
 		sasl.MechanismTooWeak, sasl.TemporaryAuthFailure:
 		return &upstream.Refusal{Condition: c, Reason: "server-refuses", Err: errors.New(said)}

@@ -253,7 +253,11 @@ func TestServersOwnRefusals(t *testing.T) {
 			s := scriptedServer(t, peertest.Serve(t, x.play))
 			_, err := s.Open(t.Context(), alice)
 			var r *upstream.Refusal
-			if !errors.As(err, &r) || r.Condition != condition {
+			reason := "server-refuses"
+			if condition == sasl.AccountDisabled {
+				reason = "account-disabled"
+			}
+			if !errors.As(err, &r) || r.Condition != condition || r.Reason != reason {
 				t.Errorf("%s: error %v", condition, err)
 			} else if !strings.Contains(err.Error(), "because") {
 				t.Errorf("%s: error %q does not say why", condition, err)
