@@ -138,3 +138,17 @@ func TestClosingLine(t *testing.T) {
 		}
 	}
 }
+
+// Whoever asks for another domain is one whose website has it wrong: the line says which.
+func TestTheDomainThatIsAskedForIsLogged(t *testing.T) {
+	sc := (&scene{}).start(t)
+	c := sc.dial(t, "tcp")
+	asked := "chat." + strings.Repeat("x", 100)
+	c.send(strings.Replace(header, testDomain, asked, 1))
+	c.expect("…<stream:error><host-unknown …</stream:stream>")
+	c.conn.Close()
+	sc.log.await(t, "reason=host-unknown")
+	if log := sc.log.String(); !strings.Contains(log, asked[:64]) || strings.Contains(log, asked[:65]) || !strings.Contains(log, "add a [[domain]]") {
+		t.Errorf("log:\n%s", log)
+	}
+}

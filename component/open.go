@@ -3,6 +3,7 @@ package component
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -56,7 +57,9 @@ func (s *session) openStream() error {
 	}
 	domain := s.settings.streamDomain(preparedDomain(h.To))
 	if domain == nil || s.upstream != nil && domain != s.domain {
-		return fail(stream.HostUnknown, "this service does not serve that domain")
+		unknown := fail(stream.HostUnknown, "this service does not serve that domain")
+		unknown.cause = fmt.Errorf("the client asks for the domain %.64q: correct the address that the web application gives it, or add a [[domain]]", h.To)
+		return unknown
 	}
 	s.domain = domain
 	if s.upstream != nil || s.verdict == refused {
