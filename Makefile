@@ -59,7 +59,7 @@ bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
 
 setup: ## install Prosody, ejabberd, Chromium, proxies, XMPP clients and what else the tests use
-	@scripts/install-test-tools.sh prosody ejabberd chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp python3-zope.configuration python3-zope.component python3-transaction php-cli php-intl php-mbstring go-sendxmpp systemd testdata/clients testdata/browser contrib/ci-example
+	@scripts/install-test-tools.sh prosody ejabberd chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp python3-zope.configuration python3-zope.component python3-transaction php-cli php-intl php-mbstring go-sendxmpp systemd prometheus testdata/clients testdata/browser contrib/ci-example
 
 check: ## gofmt, go vet, staticcheck, go mod tidy
 	@echo '== gofmt'

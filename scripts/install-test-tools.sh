@@ -34,7 +34,7 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" </dev/null >/dev/null
   let_servers_up
-  for server in prosody ejabberd redis-server haproxy; do
+  for server in prosody ejabberd redis-server haproxy prometheus; do
     case " ${missing[*]} " in
       *" $server "*) echo "'systemctl disable $server' keeps Debian's own from being started at the next boot." ;;
     esac
