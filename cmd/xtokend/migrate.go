@@ -47,6 +47,10 @@ func (c *migrateCommand) Run(p *process) error {
 		return usage("make it: install -d -m 750 -g xtokend "+c.Folder, "there is no folder %s", c.Folder)
 	}
 	showPlan(p, plan)
+	if own := plan.Own[0]; own.Before != own.After && c.serves(plan.Domains) {
+		p.say("warning", own.Path+" serves these users already, and is replaced",
+			"carry over what you want of it; above all the account secret, if it is another: without it nobody gets into an account that it has made")
+	}
 	if c.Write {
 		if err := writePlan(p, plan); err != nil {
 			return err
@@ -92,6 +96,12 @@ func (c *migrateCommand) otherDomains(domains []string) error {
 		}
 	}
 	return nil
+}
+
+// serves reports whether settings that are there serve one of these domains.
+func (c *migrateCommand) serves(domains []string) bool {
+	cfg, _ := config.Load(c.path(), config.Options{}) // what there is of it
+	return slices.ContainsFunc(cfg.Domains, func(d config.Domain) bool { return slices.Contains(domains, d.Name) })
 }
 
 // reserved says whether a name is for documents, so that nobody's users have it (RFC

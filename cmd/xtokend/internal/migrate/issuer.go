@@ -113,8 +113,7 @@ func (m *migration) own() error {
 	m.tls(&b)
 	b.WriteString(domains.String())
 	b.WriteString("\n[replay]\nstore = \"file\"\npath = \"/var/lib/xtokend/replay.db\"\n")
-	m.settingsFile(b.String())
-	return nil
+	return m.settingsFile(b.String())
 }
 
 // web writes what is for browsers.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/BurntSushi/toml"
+
 	"xtokend/cmd/xtokend/internal/migrate/luaconfig"
 )
 
@@ -19,6 +21,32 @@ func secretsOf(s *luaconfig.Settings) []string {
 	var secrets []string
 	for _, host := range s.Hosts {
 		secrets = append(secrets, secretsIn(host.Options)...)
+	}
+	return secrets
+}
+
+// secretsInTOML returns those of settings of xtokend's that are replaced.
+func secretsInTOML(text string) ([]string, error) {
+	var fields map[string]any
+	_, err := toml.Decode(text, &fields)
+	return secretsAmong(fields), err
+}
+
+func secretsAmong(fields map[string]any) []string {
+	var secrets []string
+	for name, v := range fields {
+		switch v := v.(type) {
+		case string:
+			if len(v) >= minSecretBytes && secretName.MatchString(name) && !strings.HasSuffix(name, "_file") {
+				secrets = append(secrets, v)
+			}
+		case map[string]any:
+			secrets = append(secrets, secretsAmong(v)...)
+		case []map[string]any:
+			for _, table := range v {
+				secrets = append(secrets, secretsAmong(table)...)
+			}
+		}
 	}
 	return secrets
 }

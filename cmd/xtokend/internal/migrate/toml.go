@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,8 +35,14 @@ func (m *migration) publicURLs(host string) []string {
 }
 
 // settingsFile puts xtokend.toml before the secrets that it names.
-func (m *migration) settingsFile(text string) {
+func (m *migration) settingsFile(text string) error {
 	path := filepath.Join(m.Folder, "xtokend.toml")
 	before, _ := os.ReadFile(path) // none: it is new
+	secrets, err := secretsInTOML(string(before))
+	if err != nil {
+		return fmt.Errorf("%s is no TOML, so that what is secret there cannot be hidden: move it away", path)
+	}
+	m.secrets = append(m.secrets, secrets...)
 	m.Own = append([]File{{Path: path, Before: string(before), After: text}}, m.Own...)
+	return nil
 }
