@@ -73,7 +73,7 @@ func (m *migration) leaveAccounts(host string) {
 		if len(names) > 3 {
 			names = append(names[:3], "…")
 		}
-		m.left("accounts of %s with passwords of their own, %d (%s): their users cannot log in with tokens until takeover = true lets xtokend set new ones",
+		m.left("accounts of %s with passwords, %d (%s): unless xtokend has made them, before a way back, their users cannot log in with tokens until takeover = true lets it set new ones",
 			host, len(found), strings.Join(names, ", "))
 	}
 }

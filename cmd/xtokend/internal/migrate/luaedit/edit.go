@@ -222,8 +222,8 @@ func (f *File) insertBehind(i int, lines string) {
 		return
 	}
 	at := f.at(i).end
-	if i+1 < len(f.tokens) && f.tokens[i+1].line == f.endLine(i) {
-		// The next statement is on the same line.
+	if i+1 < len(f.tokens) && f.tokens[i+1].line == f.endLine(i) || f.commentGoesOn(at) {
+		// The next statement is on the same line, or a comment is that ends on another.
 		f.replace(at, at, "\n"+lines)
 		return
 	}
@@ -233,6 +233,22 @@ func (f *File) insertBehind(i int, lines string) {
 		return
 	}
 	f.replace(at+1, at+1, lines)
+}
+
+// commentGoesOn reports whether a comment that begins between at and the end of its line,
+// with nothing but comments before it, ends on another line.
+func (f *File) commentGoesOn(at int) bool {
+	for eol := lineEnd(f.source, at); at < eol; {
+		switch {
+		case !strings.HasPrefix(f.source[at:], "--"):
+			at++ // white space
+		case commentEnd(f.source, at) > eol:
+			return true
+		default:
+			at = commentEnd(f.source, at)
+		}
+	}
+	return false
 }
 
 // endLine returns the line that a token ends on.

@@ -138,6 +138,11 @@ func TestChanges(t *testing.T) {
 			"VirtualHost('x') -- X\n\tn = 1\n\to = 2\n-- more\n",
 		},
 		{
+			"options of a host with a long comment behind it", "VirtualHost 'x' --[[ our ]] --[==[ long\nremark ]==]\na = 1\n",
+			func(f *luaedit.File) error { return f.InsertHost(1, []string{"n = 1"}) },
+			"VirtualHost 'x'\n\tn = 1\n --[[ our ]] --[==[ long\nremark ]==]\na = 1\n",
+		},
+		{
 			"options of a host with a table", "VirtualHost 'x' {\n  a = 1;\n}",
 			func(f *luaedit.File) error { return f.InsertHost(1, []string{"n = 1", "o = 2"}) },
 			"VirtualHost 'x' {\n  n = 1;\n  o = 2;\n  a = 1;\n}",
