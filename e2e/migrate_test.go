@@ -158,8 +158,8 @@ func (m *migration) startServer() {
 // debianSettings are those of Debian's package, with what the README of the two modules
 // has one add.
 func debianSettings(m *migration) string {
-	const hosts = "/etc/prosody/conf.avail/localhost.cfg.lua"
-	m.write("conf.d/localhost.cfg.lua", readFile(m.t, hosts))
+	// Root and the group prosody may read them.
+	m.write("conf.d/localhost.cfg.lua", readFile(m.t, "/etc/prosody/conf.avail/localhost.cfg.lua"))
 	return edit(m.t, readFile(m.t, "/etc/prosody/prosody.cfg.lua"),
 		"modules_enabled = {\n", "modules_enabled = {\n-- Token authentication\n\t\"auth_token\";\n\t\"sasl_token\";\n",
 		`authentication = "internal_hashed"`, fmt.Sprintf("authentication = \"token\";\ntoken_secret = %q;\notp_seed = %q;", m.TokenSecret, m.OTPSeed),

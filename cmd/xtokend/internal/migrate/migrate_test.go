@@ -431,6 +431,7 @@ VirtualHost "off.example"
 	authentication = "token" enabled = false
 VirtualHost "localhost" { authentication = "token" }
 `)
+	p.certificate("certs/both.crt", "a.example", "b.example")
 	plan := p.plan()
 	if want := []string{"a.example", "b.example"}; !slices.Equal(plan.Domains, want) {
 		t.Errorf("migrated: %v, want %v", plan.Domains, want)
@@ -465,8 +466,18 @@ VirtualHost "localhost" { authentication = "token" }
 			t.Errorf("%q is not named:\n%s", want, left)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(p.folder, "b.example.account_secret")); err != nil {
-		t.Error(err)
+	cfg, err := config.Load(filepath.Join(p.folder, "xtokend.toml"), config.Options{Need: config.Everything, Environ: []string{}})
+	if err != nil {
+		t.Fatalf("xtokend does not take its settings: %v", err)
+	}
+	for i, name := range plan.Domains {
+		d := cfg.Domains[i]
+		if d.Name != name || d.Component.Secret.Reveal() != s.Own("xtoken."+name, "component_secret") || d.Server.AccountSecret.Reveal() == "" {
+			t.Errorf("domain %d is %s with the component %s", i, d.Name, d.Component.Name)
+		}
+	}
+	if cfg.Domains[0].Server.AccountSecret.Reveal() == cfg.Domains[1].Server.AccountSecret.Reveal() {
+		t.Error("two domains have one account secret")
 	}
 }
 

@@ -87,9 +87,9 @@ func asProsody(t *testing.T, path string) string {
 
 // Settings mean to us what they mean to Prosody.
 func TestEvaluateAsProsodyDoes(t *testing.T) {
-	for _, folder := range []string{inputs + "/debian", inputs + "/buildout", inputs + "/program", "/etc/prosody"} { // the last is the package's
-		t.Run(filepath.Base(folder), func(t *testing.T) {
-			folder, err := filepath.Abs(folder)
+	for _, name := range []string{"debian", "buildout", "program"} {
+		t.Run(name, func(t *testing.T) {
+			folder, err := filepath.Abs(filepath.Join(inputs, name))
 			if err != nil {
 				t.Fatal(err)
 			}
