@@ -73,7 +73,7 @@ func (x *examination) server(ctx context.Context, d *Domain, address string) {
 	}
 	switch wanted := d.Server.Accounts == config.AccountsRegister; {
 	case register && !wanted:
-		a.warn(`on Prosody take "register" and "register_ibr" out of modules_enabled, on ejabberd take out mod_register`,
+		a.warn(`on Prosody take "register", "register_ibr" and "invites_register" out of modules_enabled, on ejabberd take out mod_register`,
 			"%s lets strangers make accounts (in-band registration), also with names whose users have not logged in yet", address)
 	case !register && wanted:
 		a.fail(`on Prosody "register_ibr" and allow_registration = true, on ejabberd mod_register; or set accounts = "component"`,

@@ -420,7 +420,7 @@ func TestListeners(t *testing.T) {
 
 // Beside other hosts less is changed, and what they lose is named.
 func TestOtherHosts(t *testing.T) {
-	p := newPlaceOf(t, key+`modules_enabled = { "register", "admin_adhoc", "bosh" }
+	p := newPlaceOf(t, key+`modules_enabled = { "register", "invites_register", "admin_adhoc", "bosh" }
 VirtualHost "a.example" { authentication = "token" }
 VirtualHost "b.example"
 	authentication = "token"
@@ -447,9 +447,9 @@ VirtualHost "localhost" { authentication = "token" }
 		host, option string
 		want         []string
 	}{
-		{luaconfig.Global, "modules_enabled", []string{"register", "admin_adhoc", "bosh"}},
-		{"a.example", "modules_disabled", []string{"bosh", "register"}},
-		{"b.example", "modules_disabled", []string{"bosh", "register", "time"}},
+		{luaconfig.Global, "modules_enabled", []string{"register", "invites_register", "admin_adhoc", "bosh"}},
+		{"a.example", "modules_disabled", []string{"bosh", "register", "invites_register"}},
+		{"b.example", "modules_disabled", []string{"bosh", "register", "invites_register", "time"}},
 		{"a.example", "authentication", []string{"internal_hashed"}},
 		{"a.example", "admins", []string{"xtoken.a.example"}},
 		{"b.example", "admins", []string{"xtoken.b.example", "ops@b.example"}},

@@ -78,8 +78,10 @@ var modulesOut = []string{"auth_token", "sasl_token", "auth_hmac", "sasl_hmac"}
 // browserModules serve clients over HTTP.
 var browserModules = []string{"bosh", "websocket"}
 
-// passwordModules let users change the password of their account, or delete it.
-var passwordModules = []string{"register", "register_ibr", "user_account_management"}
+// passwordModules let users change the password of their account, or delete it, or let
+// strangers make one that is not xtokend's: invites_register, which Debian's settings
+// have, brings register_ibr.
+var passwordModules = []string{"register", "register_ibr", "user_account_management", "invites_register"}
 
 // migration is one run of Make.
 type migration struct {
