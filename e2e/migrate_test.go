@@ -44,6 +44,7 @@ func TestAMigratedServerServesItsUsersAsBefore(t *testing.T) {
 		{"settings that a buildout has made", buildoutSettings, "http", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			m := newMigration(t, test.settings)
 			m.useBefore()
 			m.migrate()
