@@ -39,6 +39,8 @@ type commands struct {
 	Extauth  extauthCommand  `cmd:"" help:"Answer a server that asks an external program whether a password is right."`
 	Migrate  migrateCommand  `cmd:"" help:"Make the settings of a Prosody that verifies tokens with Lua modules, and change that server's."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
+
+	Completion completionCommand `cmd:"" help:"Print what a shell needs to complete xtokend's commands and flags."`
 }
 
 // settingsFlag is the flag of every command that reads the settings.
@@ -76,7 +78,16 @@ func main() {
 // run runs the command that args name and returns its exit status. After
 // printing help it calls exit, which must not return.
 func (p *process) run(args []string, exit func(status int)) int {
-	parser := kong.Must(&commands{},
+	command, err := p.grammar(exit).Parse(args)
+	if err != nil {
+		return p.complain(usageError(err))
+	}
+	return p.complain(command.Run())
+}
+
+// grammar makes the parser of the command line.
+func (p *process) grammar(exit func(status int)) *kong.Kong {
+	return kong.Must(&commands{},
 		kong.Name("xtokend"),
 		kong.Description("Lets users log in to an XMPP server with one-time tokens."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
@@ -85,9 +96,4 @@ func (p *process) run(args []string, exit func(status int)) int {
 		kong.Exit(exit),
 		kong.Bind(p),
 	)
-	command, err := parser.Parse(args)
-	if err != nil {
-		return p.complain(usageError(err))
-	}
-	return p.complain(command.Run())
 }
