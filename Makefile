@@ -17,13 +17,19 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 UNIT_PACKAGES = $(shell $(GO) list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test long demo picture bench setup check unit fuzz e2e clean
+.PHONY: help build deb image test long demo picture bench setup check unit fuzz e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/xtokend
 	$(GO) build -o bin/xtokend ./cmd/xtokend
+
+deb: ## build bin/xtokend_VERSION_ARCH.deb, the Debian package
+	@GO='$(GO)' packaging/build.sh
+
+image: ## build the container image xtokend, with docker
+	@GO='$(GO)' packaging/build-image.sh
 
 test: setup check unit fuzz e2e ## install what the tests need and run all of them, minutes
 
@@ -59,7 +65,7 @@ bench: ## measure token verification
 	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
 
 setup: ## install Prosody, ejabberd, Chromium, proxies, XMPP clients and what else the tests use
-	@scripts/install-test-tools.sh prosody ejabberd chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp python3-zope.configuration python3-zope.component python3-transaction php-cli php-intl php-mbstring go-sendxmpp systemd prometheus testdata/clients testdata/browser contrib/ci-example
+	@scripts/install-test-tools.sh prosody ejabberd chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp python3-zope.configuration python3-zope.component python3-transaction php-cli php-intl php-mbstring go-sendxmpp systemd lintian man-db mandoc mmdebstrap zsh fish prometheus testdata/clients testdata/browser contrib/ci-example
 
 check: ## gofmt, go vet, staticcheck, go mod tidy
 	@echo '== gofmt'
