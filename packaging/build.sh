@@ -3,6 +3,7 @@
 # machine that GOARCH names. The same commit and the same Go give the same bytes.
 #
 # GO  the go command
+# DEBFULLNAME, DEBEMAIL  who the package is from, for those who pass it on
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,6 +12,7 @@ nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 go=${GO:-go}
 folder=${1:-bin}
 staged=bin/package
+export MAINTAINER="${DEBFULLNAME:-the xtokend authors} <${DEBEMAIL:-xtokend@localhost}>"
 
 rm -rf "$staged"
 mkdir -p "$staged" "$folder"

@@ -2,7 +2,7 @@
 // the sources and of the program goes into a folder, from which nfpm packs it.
 // It runs at the top of the sources:
 //
-//	go run ./packaging/stage PROGRAM FOLDER
+//	MAINTAINER='NAME <ADDRESS>' go run ./packaging/stage PROGRAM FOLDER
 //
 // Its standard output is the environment of packaging/nfpm.yaml, for a shell. The
 // same commit gives the same bytes, wherever and whenever it is built.
@@ -14,8 +14,8 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./packaging/stage PROGRAM FOLDER")
+	if len(os.Args) != 3 || os.Getenv("MAINTAINER") == "" {
+		fmt.Fprintln(os.Stderr, "usage: MAINTAINER='NAME <ADDRESS>' go run ./packaging/stage PROGRAM FOLDER")
 		os.Exit(2)
 	}
 	p, err := readProgram(os.Args[1])
@@ -43,7 +43,7 @@ func stage(p *program, folder string) error {
 	t.write("sbom.cdx.json", sbom)
 	t.compress("modules.txt.gz", licences)
 	t.compress("changelog.gz", t.read("CHANGELOG.md"))
-	t.compress("changelog.Debian.gz", p.debianChangelog())
+	t.compress("changelog.Debian.gz", p.debianChangelog(os.Getenv("MAINTAINER")))
 	t.write("copyright", copyrightFile(t.read("LICENSE")))
 	t.compress("xtokend.1.gz", p.stamp(t.read("packaging/xtokend.1")))
 	settings := settingsPage(t.read("packaging/xtokend.toml.5"), t.read("contrib/xtokend.toml"))

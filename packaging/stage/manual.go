@@ -18,7 +18,7 @@ var (
 // before the first blank line of the file is about the file itself, and is left out
 // up to its first empty comment.
 func settingsPage(page, annotated []byte) []byte {
-	m := &manual{}
+	m := &manual{headed: true}
 	_, body, _ := strings.Cut(string(annotated), "\n#\n")
 	for line := range strings.Lines(body) {
 		m.line(strings.TrimRight(line, "\n"))
@@ -29,25 +29,25 @@ func settingsPage(page, annotated []byte) []byte {
 
 // manual makes a manual page in the macros of man(7) from annotated settings.
 type manual struct {
-	out  bytes.Buffer
-	text []string // what is said of keys, or of a table; a line that is empty parts paragraphs
-	keys []string // that it is said of
+	out    bytes.Buffer
+	headed bool     // nothing has followed the last heading
+	text   []string // what is said of keys, or of a table; a line that is empty parts paragraphs
+	keys   []string // that it is said of
 }
 
 func (m *manual) line(line string) {
 	if found := tableLine.FindStringSubmatch(line); found != nil {
 		m.flushKeys()
-		text := m.text
-		m.text = nil
 		fmt.Fprintf(&m.out, ".SS %s\n", literal(found[1]))
-		m.text = text
+		m.headed = true
 		m.flush()
 		return
 	}
 	if found := keyLine.FindStringSubmatch(line); found != nil {
 		m.keys = append(m.keys, found[1])
-		if found[2] != "" {
+		if found[2] != "" { // which is said of this key alone
 			m.text = append(m.text, found[2])
+			m.flush()
 		}
 		return
 	}
@@ -70,15 +70,16 @@ func (m *manual) flushKeys() {
 // flush writes what was read.
 func (m *manual) flush() {
 	for i, key := range m.keys {
-		macro := ".TP"
+		macro := ".TP 7"
 		if i > 0 {
 			macro = ".TQ"
 		}
 		fmt.Fprintf(&m.out, "%s\n\\fB%s\\fR\n", macro, literal(key))
 	}
-	if len(m.keys) == 0 && len(m.text) > 0 {
+	if len(m.keys) == 0 && len(m.text) > 0 && !m.headed {
 		m.out.WriteString(".PP\n")
 	}
+	m.headed = m.headed && len(m.keys) == 0 && len(m.text) == 0
 	within, listed := len(m.keys) > 0, false
 	for _, line := range m.text {
 		switch item := itemLine.FindStringSubmatch(line); {

@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// maintainer is who the package is from.
-const maintainer = "the xtokend authors <xtokend@localhost>"
-
 // program is what the build has written into the program, and what follows from it.
 type program struct {
 	*buildinfo.BuildInfo
@@ -68,7 +65,7 @@ func (p *program) debianVersion() string {
 
 // debianChangelog has what is due in form (deb-changelog(5)). What has changed is
 // in the changelog beside it.
-func (p *program) debianChangelog() []byte {
+func (p *program) debianChangelog(maintainer string) []byte {
 	return fmt.Appendf(nil, "xtokend (%s) unstable; urgency=medium\n\n  * What has changed is in changelog.gz.\n\n -- %s  %s\n",
 		p.debianVersion(), maintainer, p.built.UTC().Format(time.RFC1123Z))
 }
