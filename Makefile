@@ -13,11 +13,11 @@ GO        ?= go
 E2E_COUNT ?= 5
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-# The end-to-end tests and the static checks are sections of their own.
-UNIT_PACKAGES = $(shell $(GO) list ./... | grep -v '/e2e$$')
+# The end-to-end tests, those of the package and the static checks are sections of their own.
+UNIT_PACKAGES = $(shell $(GO) list ./... | grep -v -e '/e2e$$' -e '/packaging$$')
 
 .NOTPARALLEL:
-.PHONY: help build deb image test long demo picture bench setup check unit fuzz e2e clean
+.PHONY: help build deb image test long demo picture bench setup check unit fuzz package e2e clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ deb: ## build bin/xtokend_VERSION_ARCH.deb, the Debian package
 image: ## build the container image xtokend, with docker
 	@GO='$(GO)' packaging/build-image.sh
 
-test: setup check unit fuzz e2e ## install what the tests need and run all of them, minutes
+test: setup check unit fuzz package e2e ## install what the tests need and run all of them, minutes
 
 long: export FUZZTIME ?= 30m
 long: XTOKEND_KILLS ?= 200
@@ -86,6 +86,11 @@ unit: ## unit tests and command-line scripts, with the race detector
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO='$(GO)' scripts/fuzz.sh
+
+package: ## build the Debian package twice; install, upgrade, remove and purge it; build the image where docker runs
+	@echo '== the Debian package'
+	@$(GO) test -count=1 -timeout 30m ./packaging
+	@if docker version >/dev/null 2>&1; then echo '== the image'; GO='$(GO)' packaging/build-image.sh xtokend:test; fi
 
 e2e: ## real clients and browsers through xtokend to a real Prosody and ejabberd
 	@echo '== end-to-end tests'
