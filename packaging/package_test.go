@@ -101,10 +101,12 @@ func TestPackage(t *testing.T) {
 
 	m.install(again)
 	t.Run("installed", m.testInstalled)
+	t.Run("materials", m.testMaterials)
 	t.Run("upgraded", m.testUpgraded)
 	t.Run("upgraded with changed settings", m.testUpgradedWithChangedSettings)
 	t.Run("removed", m.testRemoved)
 	t.Run("purged", m.testPurged)
+	t.Run("where systemd runs", m.testManaged)
 }
 
 // The image has nothing but the program in it, and so must do with that.
