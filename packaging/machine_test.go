@@ -22,9 +22,13 @@ type machine struct {
 // depends on, from where this machine has its own.
 func newMachine(t *testing.T, older, newer string) *machine {
 	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("only root can install packages in a folder: run this test as root")
+	}
 	m := &machine{t: t, root: filepath.Join(t.TempDir(), "machine"), older: older, newer: newer}
 	sources := strings.Fields(run(t, "", "find", "/etc/apt", "-name", "*.sources", "-o", "-name", "*.list"))
-	run(t, "", "mmdebstrap", append([]string{"--quiet", "--variant=essential", "--include=procps,systemd", "bookworm", m.root}, sources...)...)
+	args := []string{"--quiet", "--variant=essential", "--include=procps,systemd", "bookworm", m.root}
+	run(t, "", "mmdebstrap", append(args, sources...)...)
 	return m
 }
 
@@ -137,7 +141,8 @@ func (m *machine) checkUnits(t *testing.T) {
 		}
 	}
 	// It looks in /proc what the kernel knows.
-	out, err := try(t, "", "unshare", "--mount", "sh", "-c", `mount --bind /proc "$0/proc" && exec chroot "$0" "$@"`, m.root,
+	const withProc = `mount --bind /proc "$0/proc" && exec chroot "$0" "$@"`
+	out, err := try(t, "", "unshare", "--mount", "sh", "-c", withProc, m.root,
 		"systemd-analyze", "verify", "--man=no", "xtokend.service", "xtokend.socket")
 	if err != nil || out != "" {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
@@ -226,7 +231,7 @@ func (m *machine) testRemoved(t *testing.T) {
 		}
 	}
 	m.at(t, "dpkg", "--remove", "xtokend")
-	for _, path := range []string{"usr/bin/xtokend", "usr/lib/systemd/system/xtokend.service", "usr/share/man/man1/xtokend.1.gz"} {
+	for _, path := range []string{"usr/bin/xtokend", "usr/lib/systemd/system/xtokend.service"} {
 		if m.exists(path) {
 			t.Errorf("%s is still there", path)
 		}
@@ -247,7 +252,8 @@ func (m *machine) testPurged(t *testing.T) {
 	if diff := cmp.Diff([]string{"etc/xtokend", "etc/xtokend/privkey.pem"}, m.left(t)); diff != "" {
 		t.Errorf("left: %s", diff)
 	}
-	if out := m.at(t, "getent", "passwd", "xtokend"); !strings.HasSuffix(strings.TrimSpace(out), ":/var/lib/xtokend:/usr/sbin/nologin") {
+	out := strings.TrimSpace(m.at(t, "getent", "passwd", "xtokend"))
+	if !strings.HasSuffix(out, ":/var/lib/xtokend:/usr/sbin/nologin") {
 		t.Errorf("the user, whose files may be anywhere, is %s", out)
 	}
 	if out, err := try(t, "", "chroot", m.root, "dpkg", "--status", "xtokend"); err == nil {

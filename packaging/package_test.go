@@ -113,7 +113,8 @@ func TestPackage(t *testing.T) {
 func TestTheProgramNeedsNothingAround(t *testing.T) {
 	root := t.TempDir()
 	run(t, clone(t, "v0.1.0"), "scripts/build-release.sh", filepath.Join(root, "xtokend"))
-	settings := `[[domain]]
+	settings := `listen = ["xmpp://127.0.0.1:0"]
+[[domain]]
 name = "example.org"
 upstream = "host"
 issuer_timezone = "Europe/Amsterdam"
@@ -123,19 +124,22 @@ token_secret = "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U"
 [replay]
 store = "memory"
 `
-	if err := os.WriteFile(filepath.Join(root, "xtokend.toml"), []byte("listen = [\"xmpp://127.0.0.1:0\"]\n"+settings), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "xtokend.toml"), []byte(settings), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	as := []string{"--userspec=65532:65532", root, "/xtokend"}
-	if out := run(t, "", "chroot", append(as, "version")...); !strings.HasPrefix(out, "xtokend v0.1.0\n") || !strings.Contains(out, "\ncommit ") {
+	xtokend := func(args ...string) string {
+		t.Helper()
+		return run(t, "", "chroot", append([]string{"--userspec=65532:65532", root, "/xtokend"}, args...)...)
+	}
+	if out := xtokend("version"); !strings.HasPrefix(out, "xtokend v0.1.0\n") || !strings.Contains(out, "\ncommit ") {
 		t.Errorf("version: %s", out)
 	}
-	run(t, "", "chroot", append(as, "check", "--config", "/xtokend.toml")...)
-	token := run(t, "", "chroot", append(as, "token", "--config", "/xtokend.toml", "alice@example.org")...)
-	out := run(t, "", "chroot", append(as, "explain", "--config", "/xtokend.toml", "alice@example.org", strings.TrimSpace(token))...)
+	xtokend("check", "--config", "/xtokend.toml")
+	token := strings.TrimSpace(xtokend("token", "--config", "/xtokend.toml", "alice@example.org"))
+	out := xtokend("explain", "--config", "/xtokend.toml", "alice@example.org", token)
 	if !strings.HasPrefix(out, "ok\n") {
 		t.Errorf("explain: %s", out)
 	}

@@ -55,12 +55,14 @@ func bashCompletion(w io.Writer, program *kong.Node) {
 			switch {
 			case f.IsBool():
 			case f.Enum != "":
-				fmt.Fprintf(w, "\t\t--%s)\n\t\t\tCOMPREPLY=($(compgen -W '%s' -- \"$current\"))\n\t\t\treturn\n\t\t\t;;\n", f.Name, choices(f.Value))
+				fmt.Fprintf(w, "\t\t--%s)\n\t\t\tCOMPREPLY=($(compgen -W '%s' -- \"$current\"))\n"+
+					"\t\t\treturn\n\t\t\t;;\n", f.Name, choices(f.Value))
 			default:
 				fmt.Fprintf(w, "\t\t--%s) return ;;\n", f.Name)
 			}
 		}
-		fmt.Fprintf(w, "\t\tesac\n\t\tflags='%s'\n\t\twords='%s'\n\t\t;;\n", strings.Join(flags, " "), choices(command.Positional...))
+		fmt.Fprintf(w, "\t\tesac\n\t\tflags='%s'\n\t\twords='%s'\n\t\t;;\n",
+			strings.Join(flags, " "), choices(command.Positional...))
 	}
 	fmt.Fprintf(w, `	esac
 	if [[ $current == -* ]]; then words=$flags; fi
@@ -72,7 +74,8 @@ complete -o default -F _%[1]s %[1]s
 
 // zshCompletion is a file of zsh's $fpath, which can be sourced as well.
 func zshCompletion(w io.Writer, program *kong.Node) {
-	fmt.Fprintf(w, "#compdef %[1]s\n_%[1]s() {\n\tlocal context state state_descr line\n\tlocal -a commands\n\tcommands=(\n", program.Name)
+	fmt.Fprintf(w, "#compdef %[1]s\n_%[1]s() {\n"+
+		"\tlocal context state state_descr line\n\tlocal -a commands\n\tcommands=(\n", program.Name)
 	for _, command := range program.Children {
 		fmt.Fprintf(w, "\t\t%s\n", quote(command.Name+":"+command.Help))
 	}
@@ -124,7 +127,8 @@ func zshAction(v *kong.Value, name string) string {
 func fishCompletion(w io.Writer, program *kong.Node) {
 	fmt.Fprintf(w, "complete -c %s -n __fish_use_subcommand -f -l help -d 'Show help'\n", program.Name)
 	for _, command := range program.Children {
-		fmt.Fprintf(w, "complete -c %s -n __fish_use_subcommand -f -a %s -d %s\n", program.Name, command.Name, fishQuote(command.Help))
+		fmt.Fprintf(w, "complete -c %s -n __fish_use_subcommand -f -a %s -d %s\n",
+			program.Name, command.Name, fishQuote(command.Help))
 	}
 	for _, command := range program.Children {
 		begin := fmt.Sprintf("complete -c %s -n '__fish_seen_subcommand_from %s'", program.Name, command.Name)

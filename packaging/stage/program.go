@@ -41,7 +41,8 @@ func readProgram(path string) (*program, error) {
 		}
 	}
 	if committed == "" {
-		return nil, fmt.Errorf("%s names no commit: build it in a clone of the repository, which a git worktree is not to the go command", path)
+		return nil, fmt.Errorf("%s names no commit: build it in a clone of the repository"+
+			" (a git worktree is none to the go command)", path)
 	}
 	if p.built, err = time.Parse(time.RFC3339, committed); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
