@@ -90,7 +90,7 @@ fuzz: ## each fuzz target for FUZZTIME
 package: ## build the Debian package twice; install, upgrade, remove and purge it; build the image where docker runs
 	@echo '== the Debian package'
 	@$(GO) test -count=1 -timeout 30m ./packaging
-	@if docker version >/dev/null 2>&1; then echo '== the image'; GO='$(GO)' packaging/build-image.sh xtokend:test; fi
+	@if docker version >/dev/null 2>&1; then echo '== the image'; GO='$(GO)' packaging/build-image.sh xtokend:test && docker run --rm xtokend:test version; fi
 
 e2e: ## real clients and browsers through xtokend to a real Prosody and ejabberd
 	@echo '== end-to-end tests'

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -19,15 +19,15 @@ var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([
 // own first.
 func licences(p *program) ([]byte, error) {
 	var b bytes.Buffer
-	root, err := output("go", "env", "GOROOT")
+	root, err := goCommand("env", "GOROOT")
 	if err != nil {
 		return nil, err
 	}
-	if err := appendLicences(&b, "Go "+runtime.Version(), root); err != nil {
+	if err := appendLicences(&b, "Go "+p.GoVersion, root); err != nil {
 		return nil, err
 	}
 	for _, m := range p.Deps {
-		found, err := output("go", "list", "-m", "-f", "{{.Version}} {{.Dir}}", m.Path)
+		found, err := goCommand("list", "-m", "-f", "{{.Version}} {{.Dir}}", m.Path)
 		if err != nil {
 			return nil, err
 		}
@@ -61,10 +61,11 @@ func appendLicences(b *bytes.Buffer, module, folder string) error {
 	return nil
 }
 
-func output(name string, args ...string) (string, error) {
-	out, err := exec.Command(name, args...).Output()
+// goCommand runs the go command that built the program, which $GO names.
+func goCommand(args ...string) (string, error) {
+	out, err := exec.Command(cmp.Or(os.Getenv("GO"), "go"), args...).Output()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+		return "", fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
