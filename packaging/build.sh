@@ -24,5 +24,6 @@ GOOS='' GOARCH='' "$go" run ./packaging/stage "$staged/xtokend" "$staged" >"$sta
 set -a
 . "$staged/environment"
 set +a
+rm -f "$folder"/xtokend_*_"$ARCH".deb # of other versions
 GOOS='' GOARCH='' "$go" run "$nfpm" package --config packaging/nfpm.yaml --packager deb --target "$folder" >/dev/null
 echo "$folder/xtokend_${VERSION}_$ARCH.deb"

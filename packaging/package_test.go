@@ -81,7 +81,7 @@ func TestPackage(t *testing.T) {
 
 	elsewhere := filepath.Join(t.TempDir(), "a", "longer", "path")
 	run(t, "", "git", "clone", "--quiet", first, elsewhere)
-	again := build(t, elsewhere)
+	build(t, elsewhere)
 	for _, name := range []string{"bin/package/xtokend", "bin/" + filepath.Base(older)} {
 		if read(t, first, name) != read(t, elsewhere, name) {
 			t.Errorf("%s differs between two folders", name)
@@ -99,7 +99,7 @@ func TestPackage(t *testing.T) {
 	release(t, elsewhere, "v0.2.0")
 	m := newMachine(t, older, build(t, elsewhere))
 
-	m.install(again)
+	m.install(older)
 	t.Run("installed", m.testInstalled)
 	t.Run("materials", m.testMaterials)
 	t.Run("upgraded", m.testUpgraded)
