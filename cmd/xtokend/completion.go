@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -145,13 +147,17 @@ func fishCompletion(w io.Writer, program *kong.Node) {
 			}
 			fmt.Fprintf(w, "%s -l %s%s -d %s\n", begin, f.Name, takes, fishQuote(f.Help))
 		}
-		if words := choices(command.Positional...); words != "" {
+		words := choices(command.Positional...)
+		switch {
+		case words != "":
 			fmt.Fprintf(w, "%s -f -a '%s'\n", begin, words)
+		case !slices.ContainsFunc(command.Positional, func(a *kong.Positional) bool { return a.IsCumulative() || takesFile(a.Name) }):
+			fmt.Fprintf(w, "%s -f\n", begin)
 		}
 	}
 }
 
-// commandNames are those of the commands that help shows.
+// commandNames are those of all commands.
 func commandNames(program *kong.Node) []string {
 	var all []string
 	for _, command := range program.Children {
@@ -180,13 +186,14 @@ func choices(values ...*kong.Value) string {
 	return strings.Join(all, " ")
 }
 
-// takesFile reports whether a value of that name in the help is a path.
+// takesFile reports whether a value of that name in the help is a path. One with an
+// extension is a file's own.
 func takesFile(name string) bool {
-	switch strings.ToUpper(name) {
+	switch name {
 	case "FILE", "PATH", "DIR":
 		return true
 	}
-	return false
+	return filepath.Ext(name) != ""
 }
 
 // quote makes one word of text, for a POSIX shell.

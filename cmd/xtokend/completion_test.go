@@ -35,7 +35,7 @@ func model(t *testing.T) *kong.Node {
 	program := (&process{}).grammar(nil).Model.Node
 	for _, command := range program.Children {
 		if !command.Leaf() {
-			t.Fatalf("%s has commands of its own, which completion does not know", command.Name)
+			t.Fatalf("%s has commands of its own: teach completion.go and the tests of packaging/xtokend.1 about them", command.Name)
 		}
 	}
 	return program
@@ -110,6 +110,17 @@ func TestCompletionOfFilesInBash(t *testing.T) {
 	for _, words := range [][]string{{"xtokend", "check", "--config", ""}, {"xtokend", "demo", "--", "np"}} {
 		if got := offered(t, "bash", script, words...); got != nil {
 			t.Errorf("%q: %q", words, got)
+		}
+	}
+}
+
+// fish offers files where nothing else is said.
+func TestCompletionOfFilesInFish(t *testing.T) {
+	script := completion(t, "fish")
+	file := []string{filepath.Base(script)} // the only one
+	for command, want := range map[string][]string{"migrate": file, "check --config": file, "check": nil, "token": nil} {
+		if diff := cmp.Diff(want, offered(t, "fish", script, "xtokend", command, "")); diff != "" {
+			t.Errorf("%s: %s", command, diff)
 		}
 	}
 }

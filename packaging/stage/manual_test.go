@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every key of the annotated settings is in the page, with its value, below the
-// heading of its table.
+// Every key of the annotated settings, in which every setting is (a test of package
+// config holds that), is in the page, with its value, below the heading of its table.
 func TestTheSettingsPageIsComplete(t *testing.T) {
 	annotated, err := os.ReadFile("../../contrib/xtokend.toml")
 	if err != nil {
@@ -16,10 +16,14 @@ func TestTheSettingsPageIsComplete(t *testing.T) {
 	}
 	page := string(settingsPage([]byte("@SETTINGS@\n"), annotated))
 	keys := 0
+	set := regexp.MustCompile(`^(?:# )?(\[+[a-z_.]+\]+$|[a-z0-9_]+ = )`)
 	plain := regexp.MustCompile(`^(?:# )?(\[+[a-z_.]+\]+|[a-z0-9_]+ = ("[^"]*"|\[.*\]|\S+))(?:\s+#.*)?\n`)
 	for line := range strings.Lines(string(annotated)) {
 		found := plain.FindStringSubmatch(line)
 		if found == nil {
+			if set.MatchString(strings.TrimSuffix(line, "\n")) {
+				t.Errorf("%q is not read: write it on one line, or teach the page about it", line)
+			}
 			continue
 		}
 		keys++
@@ -31,7 +35,8 @@ func TestTheSettingsPageIsComplete(t *testing.T) {
 		}
 		before, after, ok := strings.Cut(page, want)
 		if !ok {
-			t.Fatalf("%q does not follow in what is left of the page, behind %q", want, before[:min(200, len(before))])
+			t.Fatalf("%q does not follow in what is left of xtokend.toml(5), which manual.go makes of contrib/xtokend.toml, behind %q",
+				want, before[:min(200, len(before))])
 		}
 		page = after // in the order of the file
 	}
