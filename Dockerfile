@@ -8,7 +8,10 @@
 # certificate is to be checked by the system's authorities, and not by a ca_file,
 # add -v /etc/ssl/certs:/etc/ssl/certs:ro.
 FROM scratch
-COPY --chown=65532:65532 . /
+COPY usr /usr
+COPY etc /etc
+COPY --chown=65532:65532 run/xtokend /run/xtokend
+COPY --chown=65532:65532 var/lib/xtokend /var/lib/xtokend
 USER 65532:65532
 VOLUME /var/lib/xtokend
 EXPOSE 5222 5223 5280 5281
