@@ -7,9 +7,11 @@
 # XTOKEND_FLOOD  how many strangers are idle, slow, endless, refused: 200,50,50,20, with `make long` 5000,1000,1000,100
 # XTOKEND_SOAK  how long xtokend is watched under an even load: 20s, with `make long` 30m
 # DEMO       arguments of `xtokend demo`, for `make demo`
+# ENGINE     what builds the container image: docker, or podman
 # GO         the go command
 
 GO        ?= go
+ENGINE    ?= docker
 E2E_COUNT ?= 5
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
@@ -28,8 +30,8 @@ build: ## build bin/xtokend
 deb: ## build bin/xtokend_VERSION_ARCH.deb, the Debian package
 	@GO='$(GO)' packaging/build.sh
 
-image: ## build the container image xtokend, with docker
-	@GO='$(GO)' packaging/build-image.sh
+image: ## build the container image xtokend, with ENGINE
+	@GO='$(GO)' ENGINE='$(ENGINE)' packaging/build-image.sh
 
 test: setup check unit fuzz package e2e ## install what the tests need and run all of them, minutes
 
@@ -87,10 +89,12 @@ unit: ## unit tests and command-line scripts, with the race detector
 fuzz: ## each fuzz target for FUZZTIME
 	@GO='$(GO)' scripts/fuzz.sh
 
-package: ## build the Debian package twice; install, upgrade, remove and purge it; build the image where docker runs
+package: ## build the Debian package twice; install, upgrade, remove and purge it as root; build the image where ENGINE runs
 	@echo '== the Debian package'
-	@$(GO) test -count=1 -timeout 30m ./packaging
-	@if docker version >/dev/null 2>&1; then echo '== the image'; GO='$(GO)' packaging/build-image.sh xtokend:test && docker run --rm xtokend:test version; fi
+	@if [ "$$(id -u)" -eq 0 ]; then $(GO) test -count=1 -timeout 30m ./packaging; \
+	else echo 'xtokend: not tested: only root can install packages in a folder (sudo make package)' >&2; fi
+	@if $(ENGINE) version >/dev/null 2>&1; then echo '== the image'; \
+	GO='$(GO)' ENGINE='$(ENGINE)' packaging/build-image.sh xtokend:test && $(ENGINE) run --rm xtokend:test version; fi
 
 e2e: ## real clients and browsers through xtokend to a real Prosody and ejabberd
 	@echo '== end-to-end tests'

@@ -189,6 +189,9 @@ func (m *machine) testUpgraded(t *testing.T) {
 // started at boot what was enabled.
 func (m *machine) checkKept(t *testing.T) {
 	t.Helper()
+	if got := m.owned(t, "/etc/xtokend"); got != "750 root:xtokend" {
+		t.Errorf("/etc/xtokend is %s", got)
+	}
 	for name, want := range m.secrets {
 		if read(t, m.root, "etc/xtokend", name) != want {
 			t.Errorf("%s has changed", name)
@@ -244,6 +247,33 @@ func (m *machine) testRemoved(t *testing.T) {
 	m.install(m.newer)
 	m.checkKept(t)
 	m.checkUnits(t)
+}
+
+// Settings and secrets of an installation by hand, and its user, are used as they are.
+func (m *machine) testInstalledOverOneByHand(t *testing.T) {
+	folder := filepath.Join(m.root, "etc/xtokend")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	byHand := map[string]string{"xtokend.toml": "# by hand\n", "account_secret": "made by hand\n"}
+	for name, text := range byHand {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.install(m.newer)
+	for name, want := range byHand {
+		if got := read(t, folder, name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+		if got := m.owned(t, "/etc/xtokend/"+name); name == "xtokend.toml" && got != "640 root:xtokend" {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
+	if !m.exists("etc/xtokend/component_secret") {
+		t.Error("the secret that was not there was not made")
+	}
+	m.at(t, "dpkg", "--purge", "xtokend")
 }
 
 // A purge takes what is the package's, and nothing else.

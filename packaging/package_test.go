@@ -78,6 +78,7 @@ func read(t *testing.T, path ...string) string {
 func TestPackage(t *testing.T) {
 	first := clone(t, "v0.1.0")
 	older := build(t, first)
+	t.Run("the program alone", func(t *testing.T) { testAlone(t, filepath.Join(first, "bin/package/xtokend")) })
 
 	elsewhere := filepath.Join(t.TempDir(), "a", "longer", "path")
 	run(t, "", "git", "clone", "--quiet", first, elsewhere)
@@ -106,13 +107,16 @@ func TestPackage(t *testing.T) {
 	t.Run("upgraded with changed settings", m.testUpgradedWithChangedSettings)
 	t.Run("removed", m.testRemoved)
 	t.Run("purged", m.testPurged)
+	t.Run("installed over one by hand", m.testInstalledOverOneByHand)
 	t.Run("where systemd runs", m.testManaged)
 }
 
-// The image has nothing but the program in it, and so must do with that.
-func TestTheProgramNeedsNothingAround(t *testing.T) {
+// testAlone has the program do with an empty folder: the image has nothing else in it.
+func testAlone(t *testing.T, program string) {
 	root := t.TempDir()
-	run(t, clone(t, "v0.1.0"), "scripts/build-release.sh", filepath.Join(root, "xtokend"))
+	if err := os.WriteFile(filepath.Join(root, "xtokend"), []byte(read(t, program)), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	settings := `listen = ["xmpp://127.0.0.1:0"]
 [[domain]]
 name = "example.org"
