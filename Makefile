@@ -89,7 +89,7 @@ unit: ## unit tests and command-line scripts, with the race detector
 fuzz: ## each fuzz target for FUZZTIME
 	@GO='$(GO)' scripts/fuzz.sh
 
-package: ## build the Debian package twice; install, upgrade, remove and purge it as root; build the image where ENGINE runs
+package: ## build the Debian package twice; install, upgrade, remove and purge it as root, and follow the guide with it; build the image where ENGINE runs
 	@echo '== the Debian package'
 	@if [ "$$(id -u)" -eq 0 ]; then $(GO) test -count=1 -timeout 30m ./packaging; \
 	else echo 'xtokend: not tested: only root can install packages in a folder (sudo make package)' >&2; fi

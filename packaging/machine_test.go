@@ -18,16 +18,17 @@ type machine struct {
 	secrets      map[string]string // as the first installation has made them
 }
 
-// newMachine installs the essential packages of Debian 12, and what the package
-// depends on, from where this machine has its own.
-func newMachine(t *testing.T, older, newer string) *machine {
+// newMachine installs the essential packages of Debian 12, what the package depends
+// on, and more, from where this machine has its own.
+func newMachine(t *testing.T, older, newer string, more ...string) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("only root can install packages in a folder: run this test as root")
 	}
 	m := &machine{t: t, root: filepath.Join(t.TempDir(), "machine"), older: older, newer: newer}
 	sources := strings.Fields(run(t, "", "find", "/etc/apt", "-name", "*.sources", "-o", "-name", "*.list"))
-	args := []string{"--quiet", "--variant=essential", "--include=procps,systemd", "bookworm", m.root}
+	include := strings.Join(append([]string{"procps", "systemd"}, more...), ",")
+	args := []string{"--quiet", "--variant=essential", "--include=" + include, "bookworm", m.root}
 	run(t, "", "mmdebstrap", append(args, sources...)...)
 	return m
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/BurntSushi/toml"
-	"github.com/alecthomas/kong"
 
 	"xtokend/cmd/xtokend/internal/config"
 )
@@ -59,8 +58,7 @@ func TestTheGuidesCommandsAreUnderstood(t *testing.T) {
 		}
 		var out strings.Builder
 		exited := func(int) { t.Errorf("%s: ends with %s", line, out.String()) }
-		parser := kong.Must(&commands{}, kong.Name("xtokend"), kong.Writers(&out, &out), kong.Exit(exited),
-			kong.Vars{"config": config.DefaultPath, "folder": filepath.Dir(config.DefaultPath)})
+		parser := (&process{stdout: &out, stderr: &out}).grammar(exited)
 		if _, err := parser.Parse(words[1:]); err != nil && !(len(words) == 2 && isMissingArgument(err)) {
 			t.Errorf("%s: %v", line, err)
 		}
