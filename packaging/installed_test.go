@@ -83,9 +83,37 @@ func (m *machine) checkManual(t *testing.T) {
 		if out, err := try(t, "", "mandoc", "-T", "lint", "-W", "warning", page); err != nil || out != "" {
 			t.Errorf("mandoc: %v\n%s", err, out)
 		}
+		if name == "man5/xtokend.toml.5" {
+			m.checkExample(t, text)
+		}
 		if out := run(t, "", "sh", "-c", `man --warnings --encoding=UTF-8 --local-file -Tutf8 -Z "$0" >/dev/null`, page); out != "" {
 			t.Errorf("man: %s", out)
 		}
+	}
+}
+
+// checkExample holds that the settings page's example lacks nothing but the site's own
+// certificate and key.
+func (m *machine) checkExample(t *testing.T, page string) {
+	t.Helper()
+	_, example, _ := strings.Cut(page, ".SH EXAMPLES\n")
+	_, example, _ = strings.Cut(example, ".nf\n")
+	example, _, _ = strings.Cut(example, ".fi\n")
+	if err := os.WriteFile(filepath.Join(m.root, "tmp/example.toml"), []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := try(t, "", "chroot", m.root, "xtokend", "check", "--config", "/tmp/example.toml")
+	faults := 0
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, " error: ") {
+			faults++
+			if !strings.Contains(line, "cannot read /etc/xtokend/") {
+				t.Errorf("the example has a fault: %s", line)
+			}
+		}
+	}
+	if err == nil || faults != 4 {
+		t.Errorf("check of the example: %v\n%s", err, out)
 	}
 }
 
