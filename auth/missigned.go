@@ -13,24 +13,25 @@ import (
 
 // explainSignature looks for what the issuer may have signed instead.
 func (v *Verifier) explainSignature(at time.Time, authcid string, name Name, p *parsed, token string) []string {
-	digits, address := token[:signedDigits], name.localpart+"@"+v.domain
+	digits, address, signature := token[:signedDigits], name.localpart+"@"+v.domain, p.signature
 	var findings []string
 	for i, k := range v.keys {
+		signed := signedBySecret(k.secret, signature)
 		if !k.liveAt(at) {
-			if p.signedAs(k.secret, digits+address) {
+			if signed(digits + address) {
 				findings = append(findings, fmt.Sprintf("signed with key %d, which ended at %s: give the issuer a newer key, or raise not_after", i+1, k.notAfter.UTC().Format(time.RFC3339)))
 			}
 			continue
 		}
 		for _, other := range v.missignings(authcid, name) {
-			if p.signedAs(k.secret, digits+other.text) {
+			if signed(digits + other.text) {
 				findings = append(findings, fmt.Sprintf("signed with key %d, but %s", i+1, other.finding))
 			}
 		}
-		if decoded, ok := decodeSecret(k.secret); ok && p.signedAs(decoded, digits+address) {
+		if decoded, ok := decodeSecret(k.secret); ok && signedBySecret(decoded, signature)(digits+address) {
 			findings = append(findings, fmt.Sprintf("signed with the secret of key %d decoded from base32: the issuer must use the secret's characters as they are", i+1))
 		}
-		if p.signedAs(k.seed, digits+address) {
+		if signedBySecret(k.seed, signature)(digits + address) {
 			findings = append(findings, fmt.Sprintf("signed with the OTP seed of key %d: the issuer has mixed up seed and secret", i+1))
 		}
 	}
@@ -40,10 +41,15 @@ func (v *Verifier) explainSignature(at time.Time, authcid string, name Name, p *
 	return findings
 }
 
-func (p *parsed) signedAs(secret, text string) bool {
+// signedBySecret returns a function that says whether a text was signed with the secret. It is for one goroutine.
+func signedBySecret(secret string, signature [signatureBytes]byte) func(text string) bool {
 	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(text))
-	return hmac.Equal(mac.Sum(nil), p.signature[:])
+	var sum [sha256.Size]byte
+	return func(text string) bool {
+		mac.Reset()
+		mac.Write([]byte(text))
+		return hmac.Equal(mac.Sum(sum[:0]), signature[:])
+	}
 }
 
 func decodeSecret(secret string) (string, bool) {
