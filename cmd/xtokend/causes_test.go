@@ -19,7 +19,8 @@ const websiteIssuer = `
 import base64, hashlib, hmac, json, secrets, sys, time
 import pyotp
 c = json.loads(sys.argv[1])
-text = pyotp.TOTP(c["Seed"], digits=8).at(time.time() + c["Ahead"]) + "".join(secrets.choice("0123456789") for _ in range(32))
+otp = pyotp.TOTP(c["Seed"], digits=8).at(time.time() + c["Ahead"])
+text = otp + "".join(secrets.choice("0123456789") for _ in range(32))
 signature = base64.b64encode(hmac.new(c["Secret"].encode(), (text + c["Address"]).encode(), hashlib.sha256).digest())
 print(text, signature if c["Bytes"] else signature.decode())
 `
@@ -63,7 +64,8 @@ func present(t *testing.T, address, authcid, token string) string {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Minute))
-	fmt.Fprint(conn, "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>")
+	const header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>"
+	fmt.Fprint(conn, header)
 	until(conn, "</stream:features>")
 	fmt.Fprintf(conn, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='X-TOKEN'>%s</auth>",
 		base64.StdEncoding.EncodeToString([]byte("\x00"+authcid+"\x00"+token)))
@@ -103,19 +105,25 @@ store = "memory"
 	guide := causesOfTheGuide(t)
 	for _, c := range []struct {
 		cause, authcid string
-		issue          func() string
-		used           bool     // before
+		site           website
+		zone           string   // of a site that takes UTC for local time; "": it does not
+		used           bool     // the token, before
 		names          []string // the cause, beside the guide's words for the remedy
 	}{
-		{"its clock", "alice", func() string { return website{Ahead: -600}.token(t) }, false, []string{"from the clock's", " behind"}},
-		{"its time zone", "alice", func() string { return mint(t, "Asia/Kolkata").Token }, false, []string{"5 hours 30 minutes ahead of UTC", "issuer_timezone"}},
-		{"its token secret", "alice", func() string { return website{Secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}.token(t) }, false, []string{"the issuer's token secret is another one"}},
-		{"its OTP seed", "alice", func() string { return website{Seed: "GEZDGNBVGY3TQOJQ"}.token(t) }, false, []string{"the issuer's OTP seed is another one"}},
-		{"it signs capitals", "jsmith", func() string { return website{Address: "JSmith@example.org"}.token(t) }, false, []string{"signed with key 1, but for the name with capitals"}},
-		{"it signs capitals, and the client sends them", "JSmith", func() string { return website{Address: "JSmith@example.org"}.token(t) }, false, []string{"signed with key 1, but for the name as it was sent", "fold_case"}},
-		{"Python 3 writes bytes", "alice", func() string { return website{Bytes: true}.token(t) }, false, []string{"a Python 3 bytes literal"}},
-		{"its domain", "alice", func() string { return website{Address: "alice@chat.example.org"}.token(t) }, false, []string{"signed with key 1, but for the domain chat.example.org"}},
-		{"a token is used twice", "alice", func() string { return website{}.token(t) }, true, []string{"a token admits one login", "hands one out twice"}},
+		{"its clock", "alice", website{Ahead: -600}, "", false, []string{"from the clock's", " behind"}},
+		{"its time zone", "alice", website{}, "Asia/Kolkata", false,
+			[]string{"5 hours 30 minutes ahead of UTC", "issuer_timezone"}},
+		{"its token secret", "alice", website{Secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}, "", false,
+			[]string{"the issuer's token secret is another one"}},
+		{"its OTP seed", "alice", website{Seed: "GEZDGNBVGY3TQOJQ"}, "", false, []string{"the issuer's OTP seed is another one"}},
+		{"it signs capitals", "jsmith", website{Address: "JSmith@example.org"}, "", false,
+			[]string{"signed with key 1, but for the name with capitals"}},
+		{"it signs capitals, and the client sends them", "JSmith", website{Address: "JSmith@example.org"}, "", false,
+			[]string{"signed with key 1, but for the name as it was sent", "fold_case"}},
+		{"Python 3 writes bytes", "alice", website{Bytes: true}, "", false, []string{"a Python 3 bytes literal"}},
+		{"its domain", "alice", website{Address: "alice@chat.example.org"}, "", false,
+			[]string{"signed with key 1, but for the domain chat.example.org"}},
+		{"a token is used twice", "alice", website{}, "", true, []string{"a token admits one login", "hands one out twice"}},
 	} {
 		t.Run(c.cause, func(t *testing.T) {
 			row, ok := guide[c.cause]
@@ -124,7 +132,12 @@ store = "memory"
 			}
 			delete(guide, c.cause)
 			reason, remedy := row[0], row[1]
-			issued, token := time.Now(), c.issue()
+			issued, token := time.Now(), ""
+			if c.zone == "" {
+				token = c.site.token(t)
+			} else {
+				token = mint(t, c.zone).Token
+			}
 			if c.used {
 				if answer := present(t, string(address[1]), c.authcid, token); !strings.Contains(answer, "<success") {
 					t.Fatalf("the first login is answered by %s", answer)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -73,17 +72,7 @@ func serve(t *testing.T, d admin.Daemon, log *bytes.Buffer) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := admin.NewServer(d, slog.New(slog.NewTextHandler(log, nil)))
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Errorf("serving ended with %v", err)
-		}
-	})
+	httpservertest.Serve(t, admin.NewServer(d, slog.New(slog.NewTextHandler(log, nil))), l)
 	return path
 }
 

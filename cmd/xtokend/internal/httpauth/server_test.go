@@ -54,22 +54,16 @@ func serve(t *testing.T, c httpauth.Config) (address string, log *peertest.Log) 
 	log = &peertest.Log{}
 	c.Secret, c.Answer = secret, site
 	c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s := httpauth.NewServer(c)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	t.Cleanup(func() {
-		s.Close()
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Errorf("serving ended with %v", err)
-		}
+	t.Cleanup(func() { // when all is answered
 		if text := log.String(); strings.Contains(text, token[:40]) || strings.Contains(text, secret) || strings.Contains(text, "user=") {
 			t.Errorf("the log tells too much:\n%s", text)
 		}
 	})
+	httpservertest.Serve(t, httpauth.NewServer(c), l)
 	return l.Addr().String(), log
 }
 

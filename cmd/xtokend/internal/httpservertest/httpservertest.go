@@ -1,5 +1,5 @@
-// Package httpservertest has connections in memory for tests of HTTP servers, in the time
-// of testing/synctest.
+// Package httpservertest starts HTTP servers for tests, also on connections in memory, in
+// the time of testing/synctest.
 package httpservertest
 
 import (
@@ -30,9 +30,15 @@ type Listener struct {
 // maxDialled is how many may wait to be accepted.
 const maxDialled = 1024
 
-// Start has a server serve a listener until the test ends.
+// Start has a server serve a listener in memory until the test ends.
 func Start(t *testing.T, s Server) *Listener {
 	l := &Listener{dialled: make(chan net.Conn, maxDialled), closed: make(chan struct{})}
+	Serve(t, s, l)
+	return l
+}
+
+// Serve has a server serve a listener until the test ends.
+func Serve(t *testing.T, s Server, l net.Listener) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -43,7 +49,6 @@ func Start(t *testing.T, s Server) *Listener {
 			t.Errorf("serving ended with %v", err)
 		}
 	})
-	return l
 }
 
 // Dial returns a client's end at once, whether or not the other is accepted.
