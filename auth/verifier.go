@@ -215,7 +215,8 @@ func fnv1a(s string) uint64 {
 	return sum
 }
 
-// badSignature looks for what was signed instead. That takes the same time whatever it was, a few HMACs for each key.
+// badSignature looks for what was signed instead. That takes the same time whatever it was: some dozens of HMACs for each
+// key, about 30 µs.
 func (v *Verifier) badSignature(now time.Time, name Name, p *parsed, token string) *Refusal {
 	r := &Refusal{Reason: BadSignature, Detail: "every key is past its end (not_after): give the issuer and this verifier a new one"}
 	for _, k := range v.keys {
