@@ -43,6 +43,8 @@ long: XTOKEND_SOAK ?= 30m
 long: setup fuzz ## fuzz each target for FUZZTIME, repeat the end-to-end tests, and their long forms, hours
 	@echo '== end-to-end tests, $(E2E_COUNT) times'
 	$(GO) test -race -count=$(E2E_COUNT) -timeout 3h -v ./e2e
+	@echo '== end-to-end tests on a Prosody that xtokend migrate has changed'
+	XTOKEND_MIGRATED=1 $(GO) test -race -count=1 -timeout 2h -v -skip '/(ejabberd|host)$$' ./e2e
 	@echo '== logins, and kills in the middle of them'
 	XTOKEND_KILLS=$(XTOKEND_KILLS) $(GO) test -race -count=1 -timeout 2h -v -run '$(KILLS)' ./e2e
 	@echo '== sessions that leave nothing behind'

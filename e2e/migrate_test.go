@@ -235,8 +235,18 @@ func (m *migration) useBefore(resumes bool) {
 	}
 }
 
-// migrate does what the command says, in its order, up to the start of xtokend.
-func (m *migration) migrate() {
+// migratedServer is a Prosody whose settings the command has made of Debian's with the
+// lines of the README, and which serves nobody but xtokend.
+func migratedServer(t *testing.T) *stockserver.Server {
+	t.Helper()
+	m := newMigration(t, debianSettings)
+	m.migrateServer()
+	return m.Server
+}
+
+// migrateServer has the command write the settings of both, and starts the server with
+// its own. It returns what the command tells.
+func (m *migration) migrateServer() (told string) {
 	m.t.Helper()
 	if err := m.Server.Stop(m.ctx); err != nil {
 		m.t.Fatal(err)
@@ -245,21 +255,28 @@ func (m *migration) migrate() {
 	if err := stockserver.FreeAddresses("127.0.0.1", &relay); err != nil { // where the command moves the port to
 		m.t.Fatal(err)
 	}
-	told := m.run("", "migrate", "--write", "--folder", m.own, "--server-port", stockserver.Port(relay), m.behind.Settings)
+	told = m.run("", "migrate", "--write", "--folder", m.own, "--server-port", stockserver.Port(relay), m.behind.Settings)
 	m.Server.C2S, m.Server.Component = relay, m.ComponentAddress
-	m.AccountSecret = strings.TrimSpace(readFile(m.t, filepath.Join(m.own, "account_secret")))
 	m.Server.ComponentSecret = strings.TrimSpace(readFile(m.t, filepath.Join(m.own, "component_secret")))
+	m.startServer()
+	return told
+}
+
+// migrate does what the command says, in its order, up to the start of xtokend.
+func (m *migration) migrate() {
+	m.t.Helper()
+	told := m.migrateServer()
+	m.AccountSecret = strings.TrimSpace(readFile(m.t, filepath.Join(m.own, "account_secret")))
 	m.forbid(m.Secrets)
 	m.forbid(m.issuer.secrets)
 	m.forbid(m.accountPasswords("alice", "bob"))
 	for _, secret := range heldBy([]byte(told), m.Secrets()) {
 		m.t.Errorf("the command tells the secret %s", secret)
 	}
-	m.startServer()
 
 	// This machine's own folders are not a test's.
 	m.settings = filepath.Join(m.own, "xtokend.toml")
-	m.Admin = filepath.Join(buildDir, "m"+stockserver.Port(relay)) // the path of a socket must be short
+	m.Admin = filepath.Join(buildDir, "m"+stockserver.Port(m.Server.C2S)) // the path of a socket must be short
 	settings := edit(m.t, readFile(m.t, m.settings), "unix:/run/xtokend/admin.sock", "unix:"+m.Admin, "/var/lib/xtokend", m.own)
 	if err := os.WriteFile(m.settings, []byte(fmt.Sprintf("metrics = %q\n", m.Metrics)+settings), 0o600); err != nil {
 		m.t.Fatal(err)

@@ -151,7 +151,11 @@ func newSiteOn(t *testing.T, behind upstream, configure func(*site)) *site {
 	var server *stockserver.Server
 	switch behind {
 	case stockProsody:
-		server = prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers})
+		if os.Getenv("XTOKEND_MIGRATED") != "" {
+			server = migratedServer(t)
+		} else {
+			server = prosodytest.Start(t, prosody.Options{TLS: true, GlobalLines: noOtherServers})
+		}
 	case stockEjabberd:
 		server = ejabberdtest.Start(t, ejabberd.Options{TLS: true})
 	}
