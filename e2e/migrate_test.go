@@ -168,7 +168,7 @@ func debianSettings(m *migration) string {
 		`"/usr/local/lib/prosody/modules"`, fmt.Sprintf("%q", prosodytest.TokenModules(m.t)),
 		`--"mam"`, `"mam"`, `--"bosh"`, `"bosh"`, `--"websocket"`, `"websocket"`,
 		`--VirtualHost "example.com"`, `VirtualHost "example.org"`,
-		`--Component "conference.example.com"`, `Component "conference.example.org"`,
+		`--Component "conference.example.com"`, `Component "conference.example.org"`, `--modules_enabled = { "muc_mam" }`, `modules_enabled = { "muc_mam" }`,
 		"/run/prosody/prosody.pid", m.file("prosody.pid"),
 		"/var/log/prosody/prosody.log", m.behind.Log,
 		"/var/log/prosody/prosody.err", m.file("prosody.err"),
@@ -240,6 +240,12 @@ func (m *migration) useBefore(resumes bool) {
 func migratedServer(t *testing.T) *stockserver.Server {
 	t.Helper()
 	m := newMigration(t, debianSettings)
+	if err := m.Server.MakeCertificate(); err != nil { // for clients that go behind xtokend's back
+		t.Fatal(err)
+	}
+	for name, from := range map[string]string{"example.org.crt": m.Server.CertificateFile(), "example.org.key": m.Server.KeyFile()} {
+		m.write("certs/"+name, readFile(t, from))
+	}
 	m.migrateServer()
 	return m.Server
 }
