@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"xtokend/internal/nginxtest"
 )
 
 // visitor is the address from which these clients come, so that xtokend's log
@@ -196,39 +198,16 @@ func writeFile(t *testing.T, path, text string) string {
 	return path
 }
 
-// nginxFrame holds what Debian's own nginx.conf has round the files that it
-// includes; DIR stands for the folder of its files.
-const nginxFrame = `daemon off;
-master_process off;
-pid DIR/pid;
-error_log stderr notice;
-events {}
-http {
-    access_log off;
-    client_body_temp_path DIR/body;
-    proxy_temp_path DIR/proxy;
-    fastcgi_temp_path DIR/fastcgi;
-    uwsgi_temp_path DIR/uwsgi;
-    scgi_temp_path DIR/scgi;
-    include DIR/xtokend.conf;
-}
-`
-
 func startNginx(t *testing.T, s *site, dir, text string) string {
 	t.Helper()
 	address := freeAddress(t)
-	writeFile(t, filepath.Join(dir, "xtokend.conf"), settle(t, text,
+	settings := writeFile(t, filepath.Join(dir, "xtokend.conf"), settle(t, text,
 		"listen 443 ", "listen "+address+" ",
 		"listen [::]:443 ", "listen "+freeAddress(t)+" ",
 		"/etc/ssl/chat.example.org/fullchain.pem", s.CertificateFile(),
 		"/etc/ssl/chat.example.org/privkey.pem", s.KeyFile(),
 		"127.0.0.1:5280", s.HTTP))
-	main := writeFile(t, filepath.Join(dir, "nginx.conf"), strings.ReplaceAll(nginxFrame, "DIR", dir))
-	nginx := startProcess(t, "nginx", exec.Command(debianProgram(t, "nginx"), "-e", "stderr", "-p", dir, "-c", main))
-	// Said once it listens.
-	if err := nginx.log.Wait(s.ctx, "event method", 0); err != nil {
-		t.Fatalf("nginx: %v", err)
-	}
+	nginxtest.Start(s.ctx, t, dir, "include "+settings+";")
 	return address
 }
 

@@ -5,13 +5,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"xtokend/internal/watch"
+	"xtokend/internal/nginxtest"
 )
 
 // The line that the guide has for nginx names the user who has logged in there, whatever
@@ -48,61 +47,22 @@ func TestNginxNamesTheUser(t *testing.T) {
 // startNginx starts a web server with a login, in front of url; dial connects to it.
 func startNginx(t *testing.T, url, line string) (dial func(context.Context, string, string) (net.Conn, error)) {
 	t.Helper()
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx" // where Debian has it, outside a user's path
-	}
 	dir := t.TempDir()
-	socket := filepath.Join(dir, "nginx.sock")
-	files := map[string]string{
-		"users": "alice:{PLAIN}the password\nzoë:{PLAIN}the password\n",
-		"nginx.conf": strings.NewReplacer("DIR", dir, "URL", url, "LINE", line).Replace(`daemon off;
-master_process off;
-pid DIR/pid;
-error_log stderr notice;
-events {}
-http {
-    access_log off;
-    client_body_temp_path DIR/body;
-    proxy_temp_path DIR/proxy;
-    fastcgi_temp_path DIR/fastcgi;
-    uwsgi_temp_path DIR/uwsgi;
-    scgi_temp_path DIR/scgi;
-    server {
-        listen unix:DIR/nginx.sock;
+	socket, users := filepath.Join(dir, "nginx.sock"), filepath.Join(dir, "users")
+	if err := os.WriteFile(users, []byte("alice:{PLAIN}the password\nzoë:{PLAIN}the password\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	defer cancel()
+	nginxtest.Start(ctx, t, dir, strings.NewReplacer("SOCKET", socket, "USERS", users, "URL", url, "LINE", line).Replace(`server {
+        listen unix:SOCKET;
         auth_basic "site";
-        auth_basic_user_file DIR/users;
+        auth_basic_user_file USERS;
         location / {
             proxy_pass URL;
             LINE
         }
-    }
-}
-`),
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	log := new(watch.Output)
-	cmd := exec.Command(program, "-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("nginx:\n%s", log.Bytes())
-		}
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
-	defer cancel()
-	if err := log.Wait(ctx, "event method", 0); err != nil { // said once it listens
-		t.Fatal(err)
-	}
+    }`))
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}

@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"internal/prosody":       {"internal/stockserver"},
 	"internal/prosodytest":   {"internal/prosody", "internal/stockserver/..."},
 	"internal/stockserver":   {"internal/stockserver/...", "internal/testcert"},
+	"internal/nginxtest":     {"internal/watch"},
 	"internal/redistest":     {"internal/testcert"},
 	"internal/vectors":       {"auth", "auth/replay"},
 	"internal":               {}, // everything else there stands alone
