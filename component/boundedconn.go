@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"xtokend/internal/socket"
 )
 
 // boundedConn is a connection to a peer that may be slow or dead. One goroutine
@@ -12,12 +14,35 @@ type boundedConn struct {
 	net.Conn              // TLS once secured
 	raw          net.Conn // what was accepted or dialled; deadlines are set here
 	writeTimeout time.Duration
+	bounded      bool // each write that waits is bounded where it waits
 	interrupted  atomic.Bool
 }
 
 func newBoundedConn(conn net.Conn, writeTimeout time.Duration) *boundedConn {
-	setDeadPeerTimeout(conn)
-	return &boundedConn{Conn: conn, raw: conn, writeTimeout: writeTimeout}
+	c := &boundedConn{Conn: conn, raw: conn, writeTimeout: writeTimeout}
+	switch beneath := beneath(conn).(type) {
+	case *socket.Conn:
+		setDeadPeerTimeout(beneath.TCPConn)
+		beneath.TellWaits((*writeBound)(c))
+		c.bounded = true
+	case *net.TCPConn:
+		setDeadPeerTimeout(beneath)
+	}
+	return c
+}
+
+// beneath is the socket that conn is on top of, or the last thing on the way to it that can be seen.
+func beneath(conn net.Conn) net.Conn {
+	for {
+		if _, ok := conn.(*socket.Conn); ok {
+			return conn
+		}
+		wrapped, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = wrapped.NetConn()
+	}
 }
 
 // Write writes within the write timeout, and as much again for each further
@@ -26,12 +51,24 @@ func newBoundedConn(conn net.Conn, writeTimeout time.Duration) *boundedConn {
 // from its reading side too, and takes a deadline that has passed for the end
 // of the connection.
 func (c *boundedConn) Write(p []byte) (int, error) {
-	parts := 1 + len(p)/(relayBufferBytes+1)
-	c.setWriteDeadline(time.Now().Add(time.Duration(parts) * c.writeTimeout))
+	if c.bounded {
+		return c.Conn.Write(p)
+	}
+	(*writeBound)(c).Begin(len(p))
 	n, err := c.Conn.Write(p)
-	c.setWriteDeadline(time.Time{})
+	(*writeBound)(c).End()
 	return n, err
 }
+
+// writeBound sets the deadline of a write, as a [socket.Wait] only if it has to wait.
+type writeBound boundedConn
+
+func (b *writeBound) Begin(size int) {
+	parts := 1 + size/(relayBufferBytes+1)
+	(*boundedConn)(b).setWriteDeadline(time.Now().Add(time.Duration(parts) * b.writeTimeout))
+}
+
+func (b *writeBound) End() { (*boundedConn)(b).setWriteDeadline(time.Time{}) }
 
 func (c *boundedConn) setWriteDeadline(t time.Time) {
 	c.raw.SetWriteDeadline(t)

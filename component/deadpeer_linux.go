@@ -9,20 +9,8 @@ import (
 const tcpUserTimeout = 18
 
 // setDeadPeerTimeout bounds how long data may stay unacknowledged: the kernel
-// alone would try for a quarter of an hour. The connection may be on top of
-// others.
-func setDeadPeerTimeout(conn net.Conn) {
-	for {
-		wrapped, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
-			break
-		}
-		conn = wrapped.NetConn()
-	}
-	c, ok := conn.(*net.TCPConn)
-	if !ok {
-		return
-	}
+// alone would try for a quarter of an hour.
+func setDeadPeerTimeout(c *net.TCPConn) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return

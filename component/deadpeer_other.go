@@ -5,4 +5,4 @@ package component
 import "net"
 
 // setDeadPeerTimeout leaves it to the kernel when a peer is dead.
-func setDeadPeerTimeout(net.Conn) {}
+func setDeadPeerTimeout(*net.TCPConn) {}

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"xtokend/internal/proxyheader"
+	"xtokend/internal/socket"
 )
 
 // accepted is a connection as it was accepted: from a trusted proxy, one that may
 // begin with a PROXY header.
 func (f *Front) accepted(conn net.Conn, s *settings) net.Conn {
-	return proxyheader.From(conn, s.trusted, func(peer net.Addr, err error) {
+	return proxyheader.From(socket.Wrap(conn), s.trusted, func(peer net.Addr, err error) {
 		if omitted, ok := f.storms.Allow("proxy header"); ok {
 			f.log.Warn("a trusted proxy has sent a PROXY header that is none: its connection is closed",
 				"proxy", peer.String(), "error", err, "similar_lines_omitted", omitted)

@@ -101,6 +101,7 @@ func (t *transport) secureWith(ctx context.Context, config *tls.Config) error {
 
 // say writes our last words.
 func (t *transport) say(b []byte) {
+	t.writeTimeout = closeTimeout
 	t.raw.SetWriteDeadline(time.Now().Add(closeTimeout))
 	t.Conn.Write(b)
 }

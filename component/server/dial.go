@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"mellium.im/xmpp/jid"
+
+	"xtokend/internal/socket"
 )
 
 // dialTimeout bounds the wait for one address, so that one that swallows
@@ -86,7 +88,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, string, error) {
 		address := d.addresses[(first+i)%len(d.addresses)]
 		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", address)
 		if err == nil {
-			return conn, address, nil
+			return socket.Wrap(conn), address, nil
 		}
 		errs = append(errs, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"xtokend/internal/proxyheader"
+	"xtokend/internal/socket"
 )
 
 // listener passes on the connections of trusted proxies as such that may begin
@@ -23,7 +24,7 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proxyheader.From(conn, l.server.settings.Load().trusted, func(peer net.Addr, err error) {
+	return proxyheader.From(socket.Wrap(conn), l.server.settings.Load().trusted, func(peer net.Addr, err error) {
 		if omitted, ok := l.server.storms.Allow("proxy header"); ok {
 			l.server.log.Warn("a trusted proxy has sent a PROXY header that is none: its connection is closed",
 				"proxy", peer.String(), "error", err, "similar_lines_omitted", omitted)
