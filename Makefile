@@ -6,6 +6,7 @@
 # XTOKEND_SESSIONS  after how many sessions nothing may be left: 600, with `make long` 100000
 # XTOKEND_FLOOD  how many strangers are idle, slow, endless, refused: 200,50,50,20, with `make long` 5000,1000,1000,100
 # XTOKEND_SOAK  how long xtokend is watched under an even load: 20s, with `make long` 30m
+# BENCH      flags of `go run ./bench`, for `make bench`
 # DEMO       arguments of `xtokend demo`, for `make demo`
 # ENGINE     what builds the container image: docker, or podman
 # GO         the go command
@@ -65,8 +66,8 @@ picture: build ## take doc/demo.png, the picture of the demonstration in the REA
 	@bin/xtokend demo --listen localhost:0 --converse contrib/demo/node_modules/converse.js -- \
 		node testdata/browser/demo.mjs websocket X-TOKEN doc/demo.png
 
-bench: ## measure token verification
-	$(GO) test -run '^$$' -bench . -benchmem ./auth/...
+bench: build ## measure beside Prosody, HAProxy and the least that Go needs, 12 minutes; bin/bench/bench.md
+	$(GO) run ./bench -xtokend bin/xtokend $(BENCH)
 
 setup: ## install Prosody, ejabberd, Chromium, proxies, XMPP clients and what else the tests use
 	@scripts/install-test-tools.sh prosody ejabberd chromium nginx-light haproxy redis-server python3-pyotp python3-slixmpp python3-zope.configuration python3-zope.component python3-transaction php-cli php-intl php-mbstring go-sendxmpp systemd lintian man-db mandoc mmdebstrap zsh fish prometheus testdata/clients testdata/browser contrib/ci-example

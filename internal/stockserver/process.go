@@ -206,5 +206,8 @@ func (p *process) signal(sig syscall.Signal) error {
 	return nil
 }
 
+// PID is the id of the present process.
+func (s *Server) PID() int { return s.process().cmd.Process.Pid }
+
 // Done is closed once the present process has ended.
 func (s *Server) Done() <-chan struct{} { return s.process().exited }
