@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"xtokend/internal/proxyheader"
 	"xtokend/internal/socket"
 )
 
@@ -43,6 +44,16 @@ func beneath(conn net.Conn) net.Conn {
 		}
 		conn = wrapped.NetConn()
 	}
+}
+
+// socket is what c reads from if that is a socket and nothing else; nil if not.
+func (c *boundedConn) socket() *socket.Conn {
+	conn := c.Conn
+	if proxied, ok := conn.(*proxyheader.Conn); ok && proxied.Past() {
+		conn = proxied.NetConn()
+	}
+	s, _ := conn.(*socket.Conn)
+	return s
 }
 
 // Write writes within the write timeout, and as much again for each further

@@ -85,6 +85,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Past says whether nothing is left but what the connection beneath reads.
+func (c *Conn) Past() bool { return c.known && c.err == nil && len(c.rest) == 0 }
+
 // NetConn is the connection beneath.
 func (c *Conn) NetConn() net.Conn { return c.Conn }
 

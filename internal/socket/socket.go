@@ -15,12 +15,20 @@ import (
 // Conn is a TCP connection, and as a net.Conn does what that does. One goroutine may read and one write at a time.
 type Conn struct {
 	*net.TCPConn
-	raw  syscall.RawConn
-	in   transfer // of the Read under way
-	out  transfer // of the Write under way
-	wait Wait
+	raw    syscall.RawConn
+	in     transfer // of the Read under way
+	out    transfer // of the Write under way
+	wait   Wait
+	lender Lender // of the ReadLent under way
 	// Made once, since a closure for each call would be garbage.
-	read, write func(fd uintptr) (over bool)
+	read, readLent, write func(fd uintptr) (over bool)
+}
+
+// Lender has buffers for those who have something to read. Lend is called by
+// whoever reads, and TakeBack if there is nothing to read after all.
+type Lender interface {
+	Lend() []byte
+	TakeBack()
 }
 
 // Wait is told of each Write that has to wait for the peer: Begin before it does, with the bytes that it was given, End
@@ -49,7 +57,7 @@ func Wrap(conn net.Conn) net.Conn {
 		return conn // closed, as every use of it will say
 	}
 	c := &Conn{TCPConn: tcp, raw: raw}
-	c.read, c.write = c.in.read, c.writeOrWait
+	c.read, c.readLent, c.write = c.in.read, c.lendAndRead, c.writeOrWait
 	return c
 }
 
@@ -68,6 +76,22 @@ func (c *Conn) Read(p []byte) (int, error) {
 	c.in = transfer{bytes: p}
 	err := c.raw.Read(c.read)
 	return c.in.result("read", err, c)
+}
+
+// ReadLent is Read into a buffer that l lends, so that nobody who waits holds one.
+func (c *Conn) ReadLent(l Lender) (int, error) {
+	c.lender = l
+	err := c.raw.Read(c.readLent)
+	return c.in.result("read", err, c)
+}
+
+func (c *Conn) lendAndRead(fd uintptr) (over bool) {
+	c.in.bytes = c.lender.Lend()
+	if over = c.in.read(fd); !over {
+		c.in.bytes = nil
+		c.lender.TakeBack()
+	}
+	return over
 }
 
 // Write implements net.Conn.

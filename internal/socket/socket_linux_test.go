@@ -168,3 +168,56 @@ func BenchmarkPingPong(bench *testing.B) {
 		})
 	}
 }
+
+// oneBuffer lends one buffer, and tells when it comes back.
+type oneBuffer struct {
+	buf  [16]byte
+	lent bool
+	back chan struct{}
+}
+
+func (o *oneBuffer) Lend() []byte {
+	o.lent = true
+	return o.buf[:]
+}
+
+func (o *oneBuffer) TakeBack() {
+	o.lent = false
+	o.back <- struct{}{}
+}
+
+func TestWhoWaitsHoldsNoBuffer(t *testing.T) {
+	near, far := pair(t)
+	conn := near.(*socket.Conn)
+	o := &oneBuffer{back: make(chan struct{}, 1)}
+	type result struct {
+		n   int
+		err error
+	}
+	read := func() chan result {
+		done := make(chan result, 1)
+		go func() {
+			n, err := conn.ReadLent(o)
+			done <- result{n, err}
+		}()
+		return done
+	}
+
+	done := read()
+	<-o.back
+	far.Write([]byte("hello"))
+	if r := <-done; r.n != 5 || r.err != nil || !o.lent || string(o.buf[:5]) != "hello" {
+		t.Errorf("read %d bytes, %v, into %q, lent %t", r.n, r.err, o.buf, o.lent)
+	}
+	done = read()
+	<-o.back
+	near.SetReadDeadline(time.Unix(1, 0))
+	if r := <-done; !errors.Is(r.err, os.ErrDeadlineExceeded) || o.lent {
+		t.Errorf("after a deadline: %v, lent %t", r.err, o.lent)
+	}
+	near.SetReadDeadline(time.Time{})
+	far.CloseWrite()
+	if r := <-read(); r.n != 0 || r.err != io.EOF {
+		t.Errorf("at the end: %d, %v", r.n, r.err)
+	}
+}
