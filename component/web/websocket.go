@@ -24,7 +24,7 @@ const (
 	negotiationElementBytes = 16384
 	// fragmentBytes is how much of a message is sent at once: pongs get between.
 	fragmentBytes = 16384
-	// messageBufferBytes is how much of a buffer is kept between two messages.
+	// messageBufferBytes holds most messages.
 	messageBufferBytes = 1024
 	// closeTimeout bounds the closing handshake (RFC 6455 §7.1.2).
 	closeTimeout = 3 * time.Second
@@ -41,7 +41,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, c component.C
 		http.Error(w, "this server is about to stop: please connect again, elsewhere", http.StatusServiceUnavailable)
 		return
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	ws, err := websocket.Accept(smallBuffers{w}, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{subprotocol},
 		InsecureSkipVerify: true, // the origin is checked already
 		CompressionMode:    websocket.CompressionDisabled,
@@ -71,7 +71,6 @@ type wsConn struct {
 	// Of the writing side.
 	scanner xmlsplit.Scanner
 	sent    element.Header // ours
-	out     []byte
 }
 
 // Authenticated implements component.Conn.
@@ -83,9 +82,7 @@ func (c *wsConn) Authenticated(elementBytes int) {
 // Read implements component.Conn.
 func (c *wsConn) Read(p []byte) (int, error) {
 	for len(c.unread) == 0 {
-		if cap(c.buf) > messageBufferBytes {
-			c.buf = nil
-		}
+		c.buf = giveBack(c.buf)
 		if c.ended {
 			return 0, io.EOF
 		}
@@ -110,10 +107,10 @@ func (c *wsConn) readMessage() error {
 	if kind != websocket.MessageText { // RFC 7395 §3.2
 		return xmlsplit.ErrNotWellFormed
 	}
-	c.buf = c.buf[:0]
+	c.buf = lend()
 	for {
 		if len(c.buf) == cap(c.buf) {
-			grown := make([]byte, len(c.buf), min(max(2*cap(c.buf), messageBufferBytes), c.limit+1))
+			grown := make([]byte, len(c.buf), min(2*cap(c.buf), c.limit+1))
 			copy(grown, c.buf)
 			c.buf = grown
 		}
@@ -175,6 +172,8 @@ func (c *wsConn) readUnit() error {
 // Write implements component.Conn: each unit in a message of its own.
 func (c *wsConn) Write(p []byte) (int, error) {
 	c.scanner.Relay = true
+	out := lend()
+	defer func() { giveBack(out) }()
 	for off := 0; off < len(p); {
 		n, kind, err := c.scanner.Scan(p[off:])
 		if err != nil {
@@ -191,19 +190,16 @@ func (c *wsConn) Write(p []byte) (int, error) {
 			if c.sent, err = element.ParseHeader(unit); err != nil {
 				return off, err
 			}
-			c.out = appendOpen(c.out[:0], c.sent)
+			out = appendOpen(out[:0], c.sent)
 		case xmlsplit.End:
-			c.out = append(c.out[:0], closeElement...)
+			out = append(out[:0], closeElement...)
 		case xmlsplit.Element:
-			c.out = framing.Qualify(c.out[:0], unit, c.sent)
+			out = framing.Qualify(out[:0], unit, c.sent)
 		}
-		if err := c.writeMessage(c.out); err != nil {
+		if err := c.writeMessage(out); err != nil {
 			return off, err
 		}
 		off += n
-	}
-	if cap(c.out) > messageBufferBytes {
-		c.out = nil
 	}
 	return len(p), nil
 }
