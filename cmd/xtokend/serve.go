@@ -114,6 +114,7 @@ func (p *parts) run(ctx context.Context, l *listening, o occasions) error {
 	p.startLinks()
 	defer p.endLinks()
 	defer p.followRevocations()()
+	defer p.returnMemory()()
 
 	p.awaitLinks(ctx)
 	if ctx.Err() != nil {

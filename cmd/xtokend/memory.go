@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// memoryInterval is how often is looked whether memory can be given back.
+const memoryInterval = 5 * time.Second
+
+// calm tells when a wave of logins or of ends is over. What logins needed for
+// themselves is then garbage, a third of what an idle session seems to cost, which
+// the runtime would collect only with the next wave and return to the system slowly.
+type calm struct{ last, returned int }
+
+// after says whether now, at this number of sessions, memory is to be given back:
+// when the number has come to rest, and at another than the last time.
+func (c *calm) after(sessions int) bool {
+	few := max(100, c.last/50)
+	atRest := abs(sessions-c.last) < few
+	c.last = sessions
+	if !atRest || abs(sessions-c.returned) < max(100, c.returned/10) {
+		return false
+	}
+	c.returned = sessions
+	return true
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// returnMemory gives memory back to the system after waves, until the function that
+// it returns is called.
+func (p *parts) returnMemory() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(memoryInterval)
+		defer tick.Stop()
+		var c calm
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			stats := p.front.Stats()
+			if c.after(stats.Authenticated() + stats.Unauthenticated) {
+				debug.FreeOSMemory()
+			}
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
