@@ -1,12 +1,6 @@
 package element
 
-import (
-	"encoding/xml"
-	"fmt"
-	"strings"
-
-	"xtokend/internal/xmlsplit"
-)
+import "encoding/xml"
 
 // Element is a parsed element. Namespaces are resolved, and declarations of
 // namespaces are no attributes.
@@ -21,12 +15,8 @@ type Element struct {
 // declarations hold in it; the zero Header declares nothing. The error is
 // [ErrNotWellFormed].
 func Parse(unit []byte, h Header) (Element, error) {
-	var s xmlsplit.Scanner
-	s.StartInside()
-	if err := frame(&s, unit, xmlsplit.Element); err != nil {
-		return Element{}, err
-	}
 	p := newParser(unit)
+	defer p.release()
 	p.scope.declare("", h.ContentNS)
 	if h.Prefix != "" {
 		p.scope.declare(h.Prefix, h.Name.Space)
@@ -34,28 +24,7 @@ func Parse(unit []byte, h Header) (Element, error) {
 	for _, a := range h.Extra {
 		p.scope.declare(a.Name.Local, a.Value)
 	}
-	for {
-		token, err := p.token()
-		if err != nil {
-			return Element{}, err
-		}
-		switch token := token.(type) {
-		case xml.StartElement:
-			_, err = p.open(token)
-		case xml.EndElement:
-			var done bool
-			if done, err = p.close(token); done && err == nil {
-				return p.root, nil
-			}
-		case xml.CharData:
-			p.stack[len(p.stack)-1].text.Write(token)
-		default: // xmlsplit lets none through
-			err = fmt.Errorf("%w: restricted XML", ErrNotWellFormed)
-		}
-		if err != nil {
-			return Element{}, err
-		}
-	}
+	return p.element()
 }
 
 // Child returns the first child of that name.
@@ -77,12 +46,4 @@ func (e Element) AttrValue(local string) string {
 		}
 	}
 	return ""
-}
-
-// Escape makes s fit to stand in an attribute's value, in quotes of either
-// kind, or in text. What XML cannot hold becomes U+FFFD.
-func Escape(s string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes every write
-	return b.String()
 }

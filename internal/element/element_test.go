@@ -3,8 +3,10 @@ package element_test
 import (
 	"encoding/xml"
 	"errors"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +49,19 @@ var elements = []struct {
 	{name: "text, CDATA and references", input: "<a>b&lt;<c>no</c><![CDATA[<d>&amp;]]>]] &#x20AC;\r\n</a>",
 		want: element.Element{Name: client("a"), Text: "b<<d>&amp;]] €\n", Children: []element.Element{{Name: client("c"), Text: "no"}}}},
 	{name: "reference to surrogate as CDATA", input: `<a><![CDATA[&#xD800;]]></a>`, want: element.Element{Name: client("a"), Text: "&#xD800;"}},
+	{name: "line ends", input: "<a b='\r\n\r'>\r\r\n&#13;\n\r&#10;<![CDATA[\r\n]]></a>",
+		want: element.Element{Name: client("a"), Attr: []xml.Attr{attr("b", "\n\n")}, Text: "\n\n\r\n\n\n\n"}},
+	{name: "text around children", input: "<a>b<c>d</c>e<f/>g<h>i<j>k</j></h></a>",
+		want: element.Element{Name: client("a"), Text: "beg", Children: []element.Element{{Name: client("c"), Text: "d"}, {Name: client("f")},
+			{Name: client("h"), Text: "i", Children: []element.Element{{Name: client("j"), Text: "k"}}}}}},
+	{name: "brackets", input: "<a b=']]>'>]] ]&#93;>]&gt;]</a>",
+		want: element.Element{Name: client("a"), Attr: []xml.Attr{attr("b", "]]>")}, Text: "]] ]]>]>]"}},
+	{name: "reference with zeros", input: `<a>&#x0000000000000000000041;&#000000000000000000000066;</a>`, want: element.Element{Name: client("a"), Text: "AB"}},
+	{name: "names beyond ASCII", input: `<é:a xmlns:é='urn:é' ñ='ñ'/>`, want: element.Element{Name: xml.Name{Space: "urn:é", Local: "a"}, Attr: []xml.Attr{attr("ñ", "ñ")}}},
+	{name: "many declarations", input: "<a" + manyDeclarations + "><p0:b xmlns:p0='urn:q' xmlns:p39='urn:r'><p39:c/></p0:b><p0:d p39:e='f'/></a>",
+		want: element.Element{Name: client("a"), Children: []element.Element{
+			{Name: xml.Name{Space: "urn:q", Local: "b"}, Children: []element.Element{{Name: xml.Name{Space: "urn:r", Local: "c"}}}},
+			{Name: xml.Name{Space: "urn:0", Local: "d"}, Attr: []xml.Attr{{Name: xml.Name{Space: "urn:39", Local: "e"}, Value: "f"}}}}}},
 	{name: "space in end tag", input: "<x:a></x:a\n>", want: element.Element{Name: xml.Name{Space: "urn:x", Local: "a"}}},
 
 	{name: "nothing"},
@@ -79,6 +94,11 @@ var elements = []struct {
 	{name: "empty local part", input: `<x:/>`},
 	{name: "empty prefix declared", input: `<a xmlns:='urn:y'/>`},
 	{name: "local part begun by digit", input: `<x:1/>`},
+	{name: "local part begun by an extender", input: "<x:\u02d0/>"},
+	{name: "name of the fifth edition", input: "<\U00010000/>"},
+	{name: "prefix out of scope among many", input: "<a" + manyDeclarations + "><b xmlns:q='urn:q'/><q:c/></a>"},
+	{name: "duplicate declaration among many", input: "<a" + manyDeclarations + " xmlns:p7='urn:7'/>"},
+	{name: "duplicate attribute among many", input: "<a" + manyDeclarations + " xmlns:q='urn:7'" + manyAttributes + " q:a='b'/>"},
 	{name: "bad UTF-8 in text", input: "<a>\xc3\x28</a>"},
 	{name: "overlong UTF-8", input: "<a>\xc0\xaf</a>"},
 	{name: "surrogate in UTF-8", input: "<a>\xed\xa0\x80</a>"},
@@ -106,6 +126,16 @@ var elements = []struct {
 	{name: "doctype", input: `<!DOCTYPE a>`},
 	{name: "entity", input: `<a>&nbsp;</a>`},
 }
+
+// manyDeclarations binds p0 to urn:0, and so on; manyAttributes has p0:a, and so on.
+var manyDeclarations, manyAttributes = func() (declarations, attributes string) {
+	for i := range 40 {
+		n := strconv.Itoa(i)
+		declarations += " xmlns:p" + n + "='urn:" + n + "'"
+		attributes += " p" + n + ":a='b'"
+	}
+	return declarations, attributes
+}()
 
 func TestParse(t *testing.T) {
 	for _, tc := range elements {
@@ -143,6 +173,52 @@ func TestParseUnderParsedHeader(t *testing.T) {
 	}
 }
 
+// What was parsed stays what it is whatever is parsed afterwards, by others too.
+func TestParseKeepsNothingBack(t *testing.T) {
+	var parsing sync.WaitGroup
+	for range 4 {
+		parsing.Go(func() {
+			var got []element.Element
+			for _, tc := range elements {
+				unit := []byte(tc.input)
+				e, _ := element.Parse(unit, stream)
+				clear(unit)
+				got = append(got, e)
+			}
+			for i, tc := range elements {
+				if diff := cmp.Diff(tc.want, got[i]); diff != "" {
+					t.Errorf("%s: %s", tc.name, diff)
+				}
+			}
+		})
+	}
+	parsing.Wait()
+}
+
+// Who keeps a string of a long element does not keep the element.
+func TestParseOfLongElements(t *testing.T) {
+	const n, size = 100, 1 << 18
+	filler := strings.Repeat("a", size)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	kept := make([]string, 0, 3*n)
+	for i := range n {
+		unit := "<p:q xmlns:p='urn:p" + strconv.Itoa(i) + "' b='c'><d>" + filler + "</d></p:q>"
+		e, err := element.Parse([]byte(unit), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, e.Name.Local, e.Name.Space, e.Attr[0].Value)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > n*size/4 {
+		t.Errorf("%d strings keep %d bytes", len(kept), grown)
+	}
+	runtime.KeepAlive(kept)
+}
+
 func TestChildAndAttrValue(t *testing.T) {
 	e, err := element.Parse([]byte(`<a x:b='1' b='2'><c xmlns='urn:c'/><c n='1'/><c n='2'/></a>`), stream)
 	if err != nil {
@@ -178,12 +254,18 @@ func TestEscape(t *testing.T) {
 	}
 }
 
+// FuzzParse: Parse says what the oracle says, xmlsplit sees the same element, and
+// what was parsed can be written and parsed again.
 func FuzzParse(f *testing.F) {
 	for _, tc := range elements {
 		f.Add(tc.input)
 	}
 	f.Fuzz(func(t *testing.T, input string) {
 		want, err := element.Parse([]byte(input), stream)
+		oracle, refused := oracleParse([]byte(input), stream)
+		if diff := cmp.Diff(oracle, want); diff != "" || (err == nil) != (refused == nil) {
+			t.Fatalf("%q: error %v, the oracle's %v (-oracle +Parse)\n%s", input, err, refused, diff)
+		}
 		if err != nil {
 			if !errors.Is(err, element.ErrNotWellFormed) {
 				t.Errorf("%q: %v", input, err)
@@ -195,6 +277,21 @@ func FuzzParse(f *testing.F) {
 		got, err := element.Parse([]byte(text), stream)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%q written as %q: %v\n%s", input, text, err, diff)
+		}
+	})
+}
+
+func FuzzEscape(f *testing.F) {
+	for _, s := range []string{"", "alice@example.org", `<a b='c' d="e">&amp;]]>`, "\t\r\n\x7f", "é€𝄞\ufffd", "a\x00\xff\ufffe\xed\xa0\x80"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want := oracleEscape(s)
+		if got := element.Escape(s); got != want {
+			t.Errorf("%q escaped as %q, want %q", s, got, want)
+		}
+		if got := string(element.AppendEscaped([]byte("before"), s)); got != "before"+want {
+			t.Errorf("%q appended as %q, want %q", s, got, want)
 		}
 	})
 }

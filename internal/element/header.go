@@ -3,11 +3,7 @@ package element
 import (
 	"encoding/xml"
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
-
-	"xtokend/internal/xmlsplit"
 )
 
 // ErrNotWellFormed: the input is not one well-formed, namespace-well-formed
@@ -35,70 +31,95 @@ type Header struct {
 	Extra []xml.Attr
 }
 
-// declaration is XMLDecl of XML 1.0 §2.8, and white space behind it; XMPP is
-// defined on XML 1.0 alone (RFC 6120 §11).
-var declaration = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.0'|"1\.0")` +
-	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:'([A-Za-z][A-Za-z0-9._-]*)'|"([A-Za-z][A-Za-z0-9._-]*)"))?` +
-	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>[ \t\r\n]*`)
-
 // ParseHeader parses a unit that xmlsplit calls a Header. The errors are
 // [ErrNotWellFormed] and [ErrUnsupportedEncoding].
 func ParseHeader(unit []byte) (Header, error) {
-	if err := frame(new(xmlsplit.Scanner), unit, xmlsplit.Header); err != nil {
-		return Header{}, err
-	}
-	if strings.HasPrefix(string(unit), "<?") {
-		m := declaration.FindSubmatch(unit)
-		if m == nil {
-			return Header{}, fmt.Errorf("%w: bad XML declaration", ErrNotWellFormed)
-		}
-		if name := string(m[1]) + string(m[2]); name != "" && !strings.EqualFold(name, "UTF-8") {
-			return Header{}, ErrUnsupportedEncoding
-		}
-		unit = unit[len(m[0]):]
-	}
 	p := newParser(unit)
-	tag, err := p.token()
-	if err != nil {
+	defer p.release()
+	if err := p.declaration(); err != nil {
 		return Header{}, err
 	}
-	root, ok := tag.(xml.StartElement)
-	if !ok {
-		return Header{}, fmt.Errorf("%w: no root", ErrNotWellFormed)
-	}
-	h := Header{Prefix: root.Name.Space}
-	declared, err := p.open(root)
-	if err != nil {
+	if _, err := p.startTag(); err != nil {
 		return Header{}, err
 	}
-	e := p.stack[0].Element
-	h.Name = e.Name
+	if p.pos != len(p.in) {
+		return Header{}, fault("something behind the header")
+	}
+	return p.header(), nil
+}
+
+// header is what the start tag that was read says.
+func (p *parser) header() Header {
+	root := p.open[0]
+	h := Header{Name: root.name, Prefix: p.keep(root.rawName.prefix)}
 	h.ContentNS, _ = p.scope.lookup("")
-	for _, prefix := range declared {
-		if prefix != "" && prefix != h.Prefix {
-			ns, _ := p.scope.lookup(prefix)
-			h.Extra = append(h.Extra, xml.Attr{Name: xml.Name{Space: "xmlns", Local: prefix}, Value: ns})
+	for _, b := range p.scope.bound {
+		if b.prefix != "" && b.prefix != h.Prefix {
+			h.Extra = append(h.Extra, xml.Attr{Name: xml.Name{Space: "xmlns", Local: p.keep(b.prefix)}, Value: b.ns})
 		}
 	}
-	h.To, h.From, h.ID = e.AttrValue("to"), e.AttrValue("from"), e.AttrValue("id")
-	h.Version = e.AttrValue("version")
-	for _, a := range e.Attr {
-		if a.Name == (xml.Name{Space: nsXML, Local: "lang"}) {
+	for _, a := range root.attr {
+		switch a.Name {
+		case xml.Name{Local: "to"}:
+			h.To = a.Value
+		case xml.Name{Local: "from"}:
+			h.From = a.Value
+		case xml.Name{Local: "id"}:
+			h.ID = a.Value
+		case xml.Name{Local: "version"}:
+			h.Version = a.Value
+		case xml.Name{Space: nsXML, Local: "lang"}:
 			h.Lang = a.Value
 		}
 	}
-	return h, nil
+	return h
 }
 
-// frame checks that unit is one unit of kind k and nothing else, in the syntax
-// that xmlsplit demands.
-func frame(s *xmlsplit.Scanner, unit []byte, k xmlsplit.Kind) error {
-	n, got, err := s.Scan(unit)
-	if err != nil {
-		return fmt.Errorf("%w: %v", ErrNotWellFormed, err)
+// declaration reads the XML declaration (XMLDecl of XML 1.0 §2.8), if there is
+// one, and white space behind it. XMPP is defined on XML 1.0 alone (RFC 6120 §11).
+func (p *parser) declaration() error {
+	rest, ok := strings.CutPrefix(p.in, "<?xml")
+	if !ok {
+		return nil
 	}
-	if got != k || n != len(unit) {
-		return fmt.Errorf("%w: not one whole %v", ErrNotWellFormed, k)
+	version, rest := pseudoAttribute(rest, "version")
+	encoding, rest := pseudoAttribute(rest, "encoding")
+	standalone, rest := pseudoAttribute(rest, "standalone")
+	rest, ok = strings.CutPrefix(rest[skip(rest, 0, space):], "?>")
+	switch {
+	case !ok, version != "1.0",
+		encoding != "" && !isEncoding(encoding),
+		standalone != "" && standalone != "yes" && standalone != "no":
+		return fault("bad XML declaration")
+	case encoding != "" && !strings.EqualFold(encoding, "UTF-8"):
+		return ErrUnsupportedEncoding
 	}
+	p.pos = len(p.in) - len(rest) + skip(rest, 0, space)
 	return nil
+}
+
+// pseudoAttribute reads what an XML declaration may say next. If it does not say
+// that, or says nothing, the value is empty and after is s.
+func pseudoAttribute(s, name string) (value, after string) {
+	spaces := skip(s, 0, space)
+	rest, ok := strings.CutPrefix(s[spaces:], name)
+	if !ok || spaces == 0 {
+		return "", s
+	}
+	if value, after, ok = quoted(rest); !ok || value == "" {
+		return "", s
+	}
+	return value, after
+}
+
+// isEncoding says whether a name is EncName of XML 1.0 §4.3.3.
+func isEncoding(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c == ':' || c >= 0x80 || classes[c]&nameByte == 0) {
+			return false
+		}
+	}
+	return true
 }

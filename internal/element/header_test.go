@@ -63,6 +63,11 @@ var headers = []struct {
 	{name: "declaration out of order", input: `<?xml encoding='UTF-8' version='1.0'?><s>`, err: element.ErrNotWellFormed},
 	{name: "XML 1.1", input: `<?xml version='1.1'?><s>`, err: element.ErrNotWellFormed},
 	{name: "Latin-1", input: `<?xml version='1.0' encoding='ISO-8859-1'?><s>`, err: element.ErrUnsupportedEncoding},
+	{name: "encoding without a name", input: `<?xml version='1.0' encoding=''?><s>`, err: element.ErrNotWellFormed},
+	{name: "encoding begun by a digit", input: `<?xml version='1.0' encoding='1'?><s>`, err: element.ErrNotWellFormed},
+	{name: "no space in declaration", input: `<?xml version='1.0'encoding='UTF-8'?><s>`, err: element.ErrNotWellFormed},
+	{name: "declaration twice", input: `<?xml version='1.0'?><?xml version='1.0'?><s>`, err: element.ErrNotWellFormed},
+	{name: "standalone perhaps", input: `<?xml version='1.0' standalone='maybe'?><s>`, err: element.ErrNotWellFormed},
 	{name: "UTF-16", input: `<?xml version="1.0" encoding="UTF-16"?><s>`, err: element.ErrUnsupportedEncoding},
 	{name: "bad UTF-8", input: "<s to='\xff'>", err: element.ErrNotWellFormed},
 }
@@ -78,12 +83,19 @@ func TestParseHeader(t *testing.T) {
 	}
 }
 
+// FuzzParseHeader: ParseHeader says what the oracle says, xmlsplit sees the same
+// header, and what was parsed can be written and parsed again.
 func FuzzParseHeader(f *testing.F) {
 	for _, tc := range headers {
 		f.Add(tc.input)
 	}
 	f.Fuzz(func(t *testing.T, input string) {
 		want, err := element.ParseHeader([]byte(input))
+		oracle, refused := oracleHeader([]byte(input))
+		encoding := errors.Is(refused, element.ErrUnsupportedEncoding)
+		if diff := cmp.Diff(oracle, want); diff != "" || (err == nil) != (refused == nil) || errors.Is(err, element.ErrUnsupportedEncoding) != encoding {
+			t.Fatalf("%q: error %v, the oracle's %v (-oracle +ParseHeader)\n%s", input, err, refused, diff)
+		}
 		if err != nil {
 			return
 		}

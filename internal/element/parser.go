@@ -1,135 +1,161 @@
 package element
 
 import (
-	"bytes"
 	"encoding/xml"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode/utf8"
+	"sync"
 )
 
 const (
-	nsXML   = "http://www.w3.org/XML/1998/namespace"
-	nsXMLNS = "http://www.w3.org/2000/xmlns/"
+	// sharedBytes is the longest unit whose strings all point into one copy of
+	// it. Whoever keeps one of them keeps that copy, so it is short.
+	sharedBytes = 1024
+	// pooledBytes is the longest unit after which a parser's scratch is kept.
+	pooledBytes = 4096
 )
 
-// parser builds a tree from raw tokens and resolves names itself.
+// parser builds trees. What it holds beside the input is scratch, each a stack
+// of which an open element owns the end.
 type parser struct {
-	unit  []byte
-	d     *xml.Decoder
+	in  string
+	pos int
+
 	scope scope
-	stack []*begun
-	root  Element
+	open  []begun
+	done  []Element // children of open elements; the root at last
+	text  []byte    // of open elements
+	attrs []attribute
 }
 
 // begun is an element whose end tag is still to come.
 type begun struct {
-	Element
-	raw      xml.Name // as written: the prefix in Space
-	text     strings.Builder
-	declared []string // prefixes
+	name    xml.Name
+	attr    []xml.Attr
+	rawName rawName
+	raw     string // both of its parts, as the end tag must have them
+
+	bound, children, text int // how much of the stacks belongs to those around it
 }
 
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
+// newParser returns a parser that release gives back.
 func newParser(unit []byte) *parser {
-	return &parser{unit: unit, d: xml.NewDecoder(bytes.NewReader(unit)), scope: scope{}}
+	p := parsers.Get().(*parser)
+	p.in = string(unit)
+	return p
 }
 
-// token returns the next token after checking what the decoder does not.
-func (p *parser) token() (xml.Token, error) {
-	from := p.d.InputOffset()
-	token, err := p.d.RawToken()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrNotWellFormed, err)
+func (p *parser) release() {
+	if len(p.in) > pooledBytes {
+		return
 	}
-	raw := p.unit[from:p.d.InputOffset()]
-	if !utf8.Valid(raw) {
-		return nil, fmt.Errorf("%w: bad UTF-8", ErrNotWellFormed)
-	}
-	if !bytes.HasPrefix(raw, []byte("<![CDATA[")) && refersToSurrogate(raw) {
-		return nil, fmt.Errorf("%w: reference to a surrogate", ErrNotWellFormed)
-	}
-	return token, nil
+	clear(p.scope.bound[:cap(p.scope.bound)])
+	clear(p.open[:cap(p.open)])
+	clear(p.done[:cap(p.done)])
+	clear(p.attrs[:cap(p.attrs)])
+	*p = parser{scope: scope{bound: p.scope.bound[:0]}, open: p.open[:0], done: p.done[:0], text: p.text[:0], attrs: p.attrs[:0]}
+	parsers.Put(p)
 }
 
-// refersToSurrogate reports whether raw has a character reference to one of
-// U+D800 to U+DFFF, which the decoder reads as U+FFFD.
-func refersToSurrogate(raw []byte) bool {
-	for {
-		i := bytes.Index(raw, []byte("&#"))
-		if i < 0 {
-			return false
-		}
-		raw = raw[i+2:]
-		end := bytes.IndexByte(raw, ';')
-		if end < 0 {
-			return false
-		}
-		digits, base := string(raw[:end]), 10
-		if hex, ok := strings.CutPrefix(digits, "x"); ok {
-			digits, base = hex, 16
-		}
-		if n, err := strconv.ParseUint(digits, base, 32); err == nil && n >= 0xD800 && n <= 0xDFFF {
-			return true
-		}
+func fault(what string) error { return fmt.Errorf("%w: %s", ErrNotWellFormed, what) }
+
+// keep returns s, a part of the input, as it may be handed out.
+func (p *parser) keep(s string) string {
+	if len(p.in) > sharedBytes {
+		return strings.Clone(s)
 	}
+	return s
 }
 
-// open begins an element and returns the prefixes that its tag declares.
-func (p *parser) open(tag xml.StartElement) ([]string, error) {
-	b := &begun{raw: tag.Name}
-	seen := make(map[xml.Name]bool, len(tag.Attr))
-	for _, a := range tag.Attr {
-		prefix, ok := declares(a.Name)
-		if !ok {
-			continue
+// element reads a whole element, which must be all that is left.
+func (p *parser) element() (Element, error) {
+	if err := p.begin(); err != nil {
+		return Element{}, err
+	}
+	for len(p.open) > 0 {
+		if err := p.content(); err != nil {
+			return Element{}, err
 		}
-		if err := checkDeclaration(prefix, a.Value); err != nil {
-			return nil, err
-		}
-		name := xml.Name{Space: nsXMLNS, Local: prefix}
-		if seen[name] {
-			return nil, fmt.Errorf("%w: namespace declared twice", ErrNotWellFormed)
-		}
-		seen[name] = true
-		p.scope.declare(prefix, a.Value)
-		b.declared = append(b.declared, prefix)
+	}
+	if p.pos != len(p.in) {
+		return Element{}, fault("something behind the element")
+	}
+	return p.done[0], nil
+}
+
+// content reads text and the markup behind it.
+func (p *parser) content() error {
+	run := strings.IndexByte(p.in[p.pos:], '<')
+	if run < 0 {
+		return fault("no end tag")
 	}
 	var err error
-	if b.Name, err = p.scope.resolve(tag.Name, true); err != nil {
-		return nil, err
+	if p.text, err = appendChars(p.text, p.in[p.pos:p.pos+run], inText); err != nil {
+		return err
 	}
-	for _, a := range tag.Attr {
-		if _, ok := declares(a.Name); ok {
-			continue
-		}
-		if a.Name, err = p.scope.resolve(a.Name, false); err != nil {
-			return nil, err
-		}
-		if seen[a.Name] {
-			return nil, fmt.Errorf("%w: duplicate attribute", ErrNotWellFormed)
-		}
-		seen[a.Name] = true
-		b.Attr = append(b.Attr, a)
+	p.pos += run
+	switch rest := p.in[p.pos:]; {
+	case strings.HasPrefix(rest, "</"):
+		return p.endTag()
+	case strings.HasPrefix(rest, "<!"):
+		return p.cdata()
 	}
-	p.stack = append(p.stack, b)
-	return b.declared, nil
+	return p.begin()
 }
 
-// close ends the innermost element and reports whether it was the outermost.
-func (p *parser) close(tag xml.EndElement) (done bool, err error) {
-	b := p.stack[len(p.stack)-1]
-	if b.raw != tag.Name {
-		return false, fmt.Errorf("%w: end tag of another element", ErrNotWellFormed)
+// begin reads a start tag, or an empty element.
+func (p *parser) begin() error {
+	empty, err := p.startTag()
+	if empty && err == nil {
+		p.end()
 	}
-	p.stack = p.stack[:len(p.stack)-1]
-	p.scope.undeclare(b.declared)
-	b.Text = b.text.String()
-	if len(p.stack) == 0 {
-		p.root = b.Element
-		return true, nil
+	return err
+}
+
+// cdata reads a CDATA section, the only markup that begins with "<!" and is not
+// restricted.
+func (p *parser) cdata() error {
+	section, ok := strings.CutPrefix(p.in[p.pos:], "<![CDATA[")
+	if !ok {
+		return fault("restricted XML")
 	}
-	parent := p.stack[len(p.stack)-1]
-	parent.Children = append(parent.Children, b.Element)
-	return false, nil
+	end := strings.Index(section, "]]>")
+	if end < 0 {
+		return fault("no end of a CDATA section")
+	}
+	var err error
+	p.text, err = appendChars(p.text, section[:end], inCDATA)
+	p.pos = len(p.in) - len(section) + end + len("]]>")
+	return err
+}
+
+// endTag reads the end tag of the innermost element.
+func (p *parser) endTag() error {
+	rest, ok := strings.CutPrefix(p.in[p.pos+len("</"):], p.open[len(p.open)-1].raw)
+	if !ok {
+		return fault("end tag of another element")
+	}
+	end := skip(rest, 0, space)
+	if end == len(rest) || rest[end] != '>' {
+		return fault("end tag of another element")
+	}
+	p.pos = len(p.in) - len(rest) + end + 1
+	p.end()
+	return nil
+}
+
+// end makes the innermost open element a child of the one around it.
+func (p *parser) end() {
+	last := len(p.open) - 1
+	b := p.open[last]
+	e := Element{Name: b.name, Attr: b.attr, Text: string(p.text[b.text:])}
+	if children := p.done[b.children:]; len(children) > 0 {
+		e.Children = slices.Clone(children)
+	}
+	p.open, p.text = p.open[:last], p.text[:b.text]
+	p.done = append(p.done[:b.children], e)
+	p.scope.leave(b.bound)
 }

@@ -1,79 +1,113 @@
 package element
 
-import (
-	"encoding/xml"
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "encoding/xml"
 
-// scope holds the namespaces bound to each prefix, the innermost last; the
-// default namespace has the empty prefix.
-type scope map[string][]string
+// fewEnough is up to how many names a search through all of them is quicker than
+// a map. Beyond it there is a map, so that no peer's element takes quadratic time.
+const fewEnough = 16
 
-func (s scope) declare(prefix, ns string) { s[prefix] = append(s[prefix], ns) }
+// scope holds the namespaces bound to prefixes, the innermost last; the default
+// namespace has the empty prefix. Its zero value binds none.
+type scope struct {
+	bound []binding
+	last  map[string]int // the last binding of each prefix; nil if there are few
+}
 
-func (s scope) undeclare(prefixes []string) {
-	for _, p := range prefixes {
-		s[p] = s[p][:len(s[p])-1]
+type binding struct {
+	prefix, ns string
+	outer      int // the binding of the same prefix that this one hides, or -1
+}
+
+// find returns the innermost binding of prefix, or -1.
+func (s *scope) find(prefix string) int {
+	if s.last != nil {
+		if i, ok := s.last[prefix]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := len(s.bound) - 1; i >= 0; i-- {
+		if s.bound[i].prefix == prefix {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s *scope) declare(prefix, ns string) {
+	s.bound = append(s.bound, binding{prefix, ns, s.find(prefix)})
+	switch {
+	case s.last != nil:
+		s.last[prefix] = len(s.bound) - 1
+	case len(s.bound) > fewEnough:
+		s.last = make(map[string]int)
+		for i, b := range s.bound {
+			s.last[b.prefix] = i
+		}
 	}
 }
 
-func (s scope) lookup(prefix string) (ns string, ok bool) {
+// leave takes back all but the first n bindings.
+func (s *scope) leave(n int) {
+	if s.last != nil {
+		for i := len(s.bound) - 1; i >= n; i-- {
+			if b := s.bound[i]; b.outer < 0 {
+				delete(s.last, b.prefix)
+			} else {
+				s.last[b.prefix] = b.outer
+			}
+		}
+	}
+	s.bound = s.bound[:n]
+}
+
+func (s *scope) lookup(prefix string) (ns string, ok bool) {
 	if prefix == "xml" {
 		return nsXML, true
 	}
-	bound := s[prefix]
-	if len(bound) == 0 {
-		return "", prefix == ""
+	if i := s.find(prefix); i >= 0 {
+		return s.bound[i].ns, true
 	}
-	return bound[len(bound)-1], true
+	return "", prefix == ""
 }
 
-// resolve turns a name as written, its prefix in Space, into a resolved one.
-// The default namespace is for elements alone (Namespaces in XML 1.0 §6.2).
-func (s scope) resolve(raw xml.Name, element bool) (xml.Name, error) {
-	if !isNCName(raw.Local) || raw.Space != "" && !isNCName(raw.Space) {
-		return xml.Name{}, fmt.Errorf("%w: bad qualified name", ErrNotWellFormed)
+// resolve turns a name as written into a resolved one. The default namespace is
+// for elements alone (Namespaces in XML 1.0 §6.2).
+func (s *scope) resolve(raw rawName, element bool) (xml.Name, error) {
+	if raw.prefix == "" && !element {
+		return xml.Name{Local: raw.local}, nil
 	}
-	if raw.Space == "" && !element {
-		return raw, nil
-	}
-	ns, ok := s.lookup(raw.Space)
+	ns, ok := s.lookup(raw.prefix)
 	if !ok {
-		return xml.Name{}, fmt.Errorf("%w: unbound prefix", ErrNotWellFormed)
+		return xml.Name{}, fault("unbound prefix")
 	}
-	return xml.Name{Space: ns, Local: raw.Local}, nil
+	return xml.Name{Space: ns, Local: raw.local}, nil
 }
 
-// isNCName says whether a part of a name that the decoder took is one by itself:
-// without a colon, and not begun by what may only continue a name.
-func isNCName(part string) bool {
-	first, _ := utf8.DecodeRuneInString(part)
-	return !strings.Contains(part, ":") && (first == '_' || unicode.IsLetter(first) || unicode.Is(unicode.Nl, first))
+// reserved says whether Namespaces in XML 1.0 §2.2 and §3 forbid to bind prefix,
+// which is empty for the default namespace, to ns.
+func reserved(prefix, ns string) bool {
+	return prefix != "" && ns == "" || prefix == "xmlns" || ns == nsXMLNS || (prefix == "xml") != (ns == nsXML)
 }
 
-// declares says whether an attribute declares a namespace, and for which prefix.
-func declares(raw xml.Name) (prefix string, ok bool) {
-	switch {
-	case raw.Space == "xmlns":
-		return raw.Local, true
-	case raw.Space == "" && raw.Local == "xmlns":
-		return "", true
+// areUnique says whether no two attributes have the same name.
+func areUnique(attrs []xml.Attr) bool {
+	if len(attrs) <= fewEnough {
+		for i, a := range attrs {
+			for _, b := range attrs[:i] {
+				if a.Name == b.Name {
+					return false
+				}
+			}
+		}
+		return true
 	}
-	return "", false
-}
-
-// checkDeclaration refuses what Namespaces in XML 1.0 §2.2 and §3 reserve.
-func checkDeclaration(prefix, ns string) error {
-	switch {
-	case prefix != "" && !isNCName(prefix),
-		prefix != "" && ns == "",
-		prefix == "xmlns",
-		ns == nsXMLNS,
-		(prefix == "xml") != (ns == nsXML):
-		return fmt.Errorf("%w: reserved or empty namespace", ErrNotWellFormed)
+	seen := make(map[xml.Name]bool, len(attrs))
+	for _, a := range attrs {
+		if seen[a.Name] {
+			return false
+		}
+		seen[a.Name] = true
 	}
-	return nil
+	return true
 }
