@@ -63,9 +63,7 @@ func (s *session) joinUpstream(ctx context.Context) error {
 	}
 	switch e.Name {
 	case xml.Name{Space: nsStream, Local: "features"}:
-		if features, err = clientFeatures(features, header); err != nil {
-			return upstreamLost(err)
-		}
+		features = clientFeatures(features, e)
 		s.toClient = append(s.toClient, reader.Buffered()...)
 		return s.answer(header, func(b []byte) []byte { return append(b, features...) })
 	case xml.Name{Space: nsStream, Local: "error"}: // it concerns the client
