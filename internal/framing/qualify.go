@@ -18,25 +18,28 @@ func Qualify(dst, unit []byte, header element.Header) []byte {
 	name := nameEnd(unit)
 	dst = append(dst, unit[:name]...)
 	tag := unit[name:]
-	if header.ContentNS != "" && !declares(tag, "xmlns") {
-		dst = appendDeclaration(dst, "xmlns", header.ContentNS)
+	if header.ContentNS != "" && !declares(tag, "") {
+		dst = appendDeclaration(dst, "", header.ContentNS)
 	}
-	if p := header.Prefix; p != "" && uses(unit, p) && !declares(tag, "xmlns:"+p) {
-		dst = appendDeclaration(dst, "xmlns:"+p, header.Name.Space)
+	if p := header.Prefix; p != "" && uses(unit, p) && !declares(tag, p) {
+		dst = appendDeclaration(dst, p, header.Name.Space)
 	}
 	for _, d := range header.Extra {
-		if uses(unit, d.Name.Local) && !declares(tag, "xmlns:"+d.Name.Local) {
-			dst = appendDeclaration(dst, "xmlns:"+d.Name.Local, d.Value)
+		if p := d.Name.Local; uses(unit, p) && !declares(tag, p) {
+			dst = appendDeclaration(dst, p, d.Value)
 		}
 	}
 	return append(dst, tag...)
 }
 
-func appendDeclaration(dst []byte, name, value string) []byte {
-	dst = append(dst, ' ')
-	dst = append(dst, name...)
+// appendDeclaration binds prefix, or without one the default namespace.
+func appendDeclaration(dst []byte, prefix, value string) []byte {
+	dst = append(dst, " xmlns"...)
+	if prefix != "" {
+		dst = append(append(dst, ':'), prefix...)
+	}
 	dst = append(dst, "='"...)
-	dst = append(dst, element.Escape(value)...)
+	dst = element.AppendEscaped(dst, value)
 	return append(dst, '\'')
 }
 
@@ -52,9 +55,9 @@ func uses(unit []byte, prefix string) bool {
 	}
 }
 
-// declares says whether the start tag, from behind its name on, has an attribute
-// of that name.
-func declares(tag []byte, name string) bool {
+// declares says whether the start tag, from behind its name on, binds prefix, or
+// the default namespace if that is empty.
+func declares(tag []byte, prefix string) bool {
 	for i := 0; i < len(tag) && tag[i] != '>'; {
 		switch c := tag[i]; {
 		case c == '\'' || c == '"':
@@ -67,13 +70,22 @@ func declares(tag []byte, name string) bool {
 			i++
 		default:
 			end := i + attributeEnd(tag[i:])
-			if string(tag[i:end]) == name {
+			if binds(tag[i:end], prefix) {
 				return true
 			}
 			i = end
 		}
 	}
 	return false
+}
+
+// binds says whether an attribute of that name binds prefix.
+func binds(name []byte, prefix string) bool {
+	rest, ok := bytes.CutPrefix(name, []byte("xmlns"))
+	if !ok || prefix == "" {
+		return ok && len(rest) == 0
+	}
+	return len(rest) == 1+len(prefix) && rest[0] == ':' && string(rest[1:]) == prefix
 }
 
 // nameEnd is the length of '<' and the element's name.
