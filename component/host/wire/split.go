@@ -1,29 +1,23 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/xml"
 	"slices"
 
 	"xtokend/internal/element"
 	"xtokend/internal/framing"
-	"xtokend/internal/xmlsplit"
 )
 
 // child returns the first child of that name of e, a whole element where scope
 // holds for children, as an element that stands alone. It is nil if there is none.
 func child(e []byte, scope element.Header, name xml.Name) []byte {
-	var found []byte
-	inner := e[startTag(e):]
-	eachChild(inner, func(begin, end int) bool {
-		alone := standAlone(inner[begin:end], scope)
-		parsed, err := element.Parse(alone, element.Header{})
-		if err == nil && parsed.Name == name {
-			found = alone
+	for begin, end := range element.ChildSpans(e) {
+		alone := standAlone(e[begin:end], scope)
+		if parsed, err := element.Parse(alone, element.Header{}); err == nil && parsed.Name == name {
+			return alone
 		}
-		return found == nil
-	})
-	return found
+	}
+	return nil
 }
 
 // Descend returns the descendant of e, an element that stands alone, at the end
@@ -51,22 +45,18 @@ func Content(e []byte) []byte {
 		return nil
 	}
 	var found []byte
-	n := 0
-	inner := e[startTag(e):]
-	eachChild(inner, func(begin, end int) bool {
-		found = standAlone(inner[begin:end], scope)
-		n++
-		return n < 2
-	})
-	if n != 1 {
-		return nil
+	for begin, end := range element.ChildSpans(e) {
+		if found != nil {
+			return nil
+		}
+		found = standAlone(e[begin:end], scope)
 	}
 	return found
 }
 
 // scopeOf is what holds for the children of e, an element that stands alone.
 func scopeOf(e []byte) (scope element.Header, ok bool) {
-	scope, err := element.ParseHeader(e[:startTag(e)])
+	scope, err := element.ParseHeader(e[:element.StartTagEnd(e)])
 	return scope, err == nil && len(scope.Extra) <= MaxDeclarations
 }
 
@@ -78,7 +68,7 @@ func standAlone(child []byte, scope element.Header) []byte {
 		return alone
 	}
 	// In no namespace it must stay there, wherever it is put.
-	head, tail := cutAttributes(alone, "xmlns")
+	head, tail := cutAttributes(nil, alone, "xmlns")
 	if len(head)+len(tail) < len(alone) {
 		return alone // it says so itself, or that it is in another
 	}
@@ -88,47 +78,6 @@ func standAlone(child []byte, scope element.Header) []byte {
 // Qualified is a stanza with its namespace declared, to stand in another element.
 func Qualified(stanza []byte) []byte {
 	return framing.Qualify(nil, stanza, element.Header{ContentNS: NSClient})
-}
-
-// eachChild calls f with the place in inner, which is what follows a start tag,
-// of each child until it says no.
-func eachChild(inner []byte, f func(begin, end int) bool) {
-	var s xmlsplit.Scanner
-	s.Relay = true
-	s.StartInside()
-	for at := 0; at < len(inner); {
-		rest := inner[at:]
-		switch {
-		case bytes.HasPrefix(rest, []byte("<![CDATA[")):
-			end := bytes.Index(rest, []byte("]]>"))
-			if end < 0 {
-				return
-			}
-			at += end + len("]]>")
-		case rest[0] != '<': // text
-			at++
-		default:
-			n, kind, err := s.Scan(rest)
-			if err != nil || kind != xmlsplit.Element || !f(at, at+n) {
-				return
-			}
-			at += n
-		}
-	}
-}
-
-// startTag is the length of the start tag of e.
-func startTag(e []byte) int {
-	for i := 0; i < len(e); i++ {
-		switch c := e[i]; c {
-		case '\'', '"':
-			for i++; i < len(e) && e[i] != c; i++ {
-			}
-		case '>':
-			return i + 1
-		}
-	}
-	return len(e)
 }
 
 func nameEnd(b []byte) int {
@@ -142,19 +91,16 @@ func nameEnd(b []byte) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// cutAddresses takes the attributes from and to out of e's start tag and splits
-// e where attributes may be added.
-func cutAddresses(e []byte) (head, tail []byte) { return cutAttributes(e, "from", "to") }
-
 // cutAttributes takes the attributes of these names, none of them with a prefix,
-// out of e's start tag and splits e where attributes may be added.
-func cutAttributes(e []byte, names ...string) (head, tail []byte) {
-	end := startTag(e) - 1
+// out of e's start tag and splits e where attributes may be added. The head is
+// appended to dst, which may be e[:0].
+func cutAttributes(dst, e []byte, names ...string) (head, tail []byte) {
+	end := element.StartTagEnd(e) - 1
 	if e[end-1] == '/' {
 		end--
 	}
 	i := nameEnd(e)
-	head = append(make([]byte, 0, end), e[:i]...)
+	head = append(slices.Grow(dst, end), e[:i]...)
 	for i < end {
 		begin := i
 		for i < end && isSpace(e[i]) {
@@ -164,7 +110,7 @@ func cutAttributes(e []byte, names ...string) (head, tail []byte) {
 		for i < end && !isSpace(e[i]) && e[i] != '=' {
 			i++
 		}
-		attribute := string(e[name:i])
+		attribute := e[name:i]
 		for i < end && e[i] != '\'' && e[i] != '"' {
 			i++
 		}
@@ -174,9 +120,18 @@ func cutAttributes(e []byte, names ...string) (head, tail []byte) {
 			}
 			i++
 		}
-		if !slices.Contains(names, attribute) {
+		if !contains(names, attribute) {
 			head = append(head, e[begin:i]...)
 		}
 	}
-	return head, e[end:]
+	return head[:len(head):len(head)], e[end:]
+}
+
+func contains(names []string, name []byte) bool {
+	for _, n := range names {
+		if n == string(name) {
+			return true
+		}
+	}
+	return false
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"slices"
 
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
@@ -46,8 +47,7 @@ type Stanza struct {
 	To       jid.JID // the zero value if absent
 	Children []element.Element
 
-	head, tail []byte         // before and behind the place of the addresses
-	scope      element.Header // what holds for the children
+	head, tail []byte // before and behind the place of the addresses
 }
 
 // MaxDeclarations is how many prefixes may be declared where a stanza begins, or an
@@ -68,34 +68,36 @@ func Parse(unit []byte, h element.Header, from jid.JID) (*Stanza, error) {
 	}
 	s := &Stanza{Name: e.Name.Local, Type: e.AttrValue("type"), ID: e.AttrValue("id"), From: from, Children: e.Children}
 	h.ContentNS = "" // it stays implied
-	alone := framing.Qualify(nil, unit, h)
-	s.head, s.tail = cutAddresses(alone)
-	s.scope = element.Header{ContentNS: NSClient}
-	if tag := alone[:startTag(alone)]; bytes.Contains(tag, []byte("xmlns")) {
-		if s.scope, err = element.ParseHeader(framing.Qualify(nil, tag, s.scope)); err != nil {
+	alone := framing.Qualify(make([]byte, 0, len(unit)), unit, h)
+	declarations := 0
+	if tag := alone[:element.StartTagEnd(alone)]; bytes.Contains(tag, []byte("xmlns:")) {
+		scope, err := scopeOfStanza(tag)
+		if err != nil {
 			return nil, err
 		}
+		declarations = len(scope.Extra)
 	}
+	s.head, s.tail = cutAttributes(alone[:0], alone, "from", "to")
 	if to := e.AttrValue("to"); to != "" {
 		if s.To, err = jid.Parse(to); err != nil {
 			return s, ErrBadAddress
 		}
 	}
-	return s, s.check()
+	return s, s.check(declarations)
 }
 
 // MaxIDBytes is the longest id that a stanza may have: answers repeat it, and write
 // some characters with more bytes.
 const MaxIDBytes = 1024
 
-// check judges declarations, id, type and children. An id that is too long is not
-// repeated.
-func (s *Stanza) check() error {
+// check judges id, type, children and how many prefixes are declared. An id that is
+// too long is not repeated.
+func (s *Stanza) check(declarations int) error {
 	if len(s.ID) > MaxIDBytes {
 		s.ID = ""
 		return ErrBadRequest
 	}
-	if len(s.scope.Extra) > MaxDeclarations {
+	if declarations > MaxDeclarations {
 		return ErrBadRequest
 	}
 	switch s.Name {
@@ -167,7 +169,7 @@ func Append(e []byte, extra ...[]byte) []byte {
 	}
 	name := bytes.Clone(e[1:nameEnd(e)])
 	end := bytes.LastIndex(e, []byte("</"))
-	if startTag(e) == len(e) { // <e/>
+	if element.StartTagEnd(e) == len(e) { // <e/>
 		end = len(e) - len("/>")
 		e = append(e[:end], '>')
 		end++
@@ -187,6 +189,16 @@ func appendAddress(b []byte, name string, address jid.JID) []byte {
 // ChildBytes returns the first child of that name as an element that stands
 // alone, and nil if there is none.
 func (s *Stanza) ChildBytes(name xml.Name) []byte {
-	whole := append(append([]byte(nil), s.head...), s.tail...)
-	return child(whole, s.scope, name)
+	whole := slices.Concat(s.head, s.tail)
+	scope, err := scopeOfStanza(whole[:element.StartTagEnd(whole)])
+	if err != nil { // not of what Parse took
+		return nil
+	}
+	return child(whole, scope, name)
+}
+
+// scopeOfStanza is what holds for the children of a stanza with that start tag,
+// where the namespace of stanzas is implied.
+func scopeOfStanza(tag []byte) (element.Header, error) {
+	return element.ParseHeader(framing.Qualify(nil, tag, element.Header{ContentNS: NSClient}))
 }
