@@ -123,7 +123,7 @@ func (o *ordeal) fullDisk(n int) mishap {
 		}
 		// Most file systems still write where they have written before; those that
 		// copy at each write (Btrfs, ZFS) cannot.
-		full := unix.Rlimit{Cur: bboltMetaBytes, Max: limit.Max}
+		full := unix.Rlimit{Cur: nothingFits, Max: limit.Max}
 		if n%5 == 4 {
 			info, err := os.Stat(filepath.Join(o.s.Dir, "replay.db"))
 			if err != nil {
@@ -134,7 +134,7 @@ func (o *ordeal) fullDisk(n int) mishap {
 		if err := unix.Prlimit(process, unix.RLIMIT_FSIZE, &full, nil); err != nil {
 			o.t.Fatal(err)
 		}
-		if o.awaitRefusal(full.Cur == bboltMetaBytes) {
+		if o.awaitRefusal(full.Cur == nothingFits) {
 			o.s.awaitLog("look for a full disk", 0)
 		}
 		if n%2 == 1 {
@@ -145,8 +145,8 @@ func (o *ordeal) fullDisk(n int) mishap {
 	}, false}
 }
 
-// bboltMetaBytes is the beginning of a bbolt file, which is written last.
-const bboltMetaBytes = 2 * 4096
+// nothingFits is less than the shortest file of a store: it is only ever written behind that.
+const nothingFits = 1
 
 // redisFault is the nth of those that Redis and xtokend can have.
 func (o *ordeal) redisFault(n int, server *redistest.Server) mishap {

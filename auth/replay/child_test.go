@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +26,7 @@ const (
 )
 
 func runChild() {
-	children := map[string]func(path string) error{"use": useForEver, "full": runOutOfRoom}
+	children := map[string]func(path string) error{"use": useForEver, "rewrite": rewriteForEver, "full": runOutOfRoom}
 	run := children[os.Getenv(childVariable)]
 	if run == nil {
 		return
@@ -55,12 +56,35 @@ func useForEver(path string) error {
 	if err != nil {
 		return err
 	}
+	return admitForEver(store, func(n int) replay.Use { return use(n, start) })
+}
+
+// rewriteForEver does so in steps that advance, with a log that is rewritten all the time.
+func rewriteForEver(path string) error {
+	store, err := replay.OpenRewriting(path, options(thisBoot, start), 4<<10)
+	if err != nil {
+		return err
+	}
+	return admitForEver(store, advancing)
+}
+
+// advancing is the nth use of a clock that goes on by one step with 20 uses, and of a window that holds the uses of all
+// callers.
+func advancing(n int) replay.Use {
+	u := use(n, start+int64(n/20))
+	u.Window.First -= 20
+	return u
+}
+
+func admitForEver(store replay.Store, nth func(n int) replay.Use) error {
 	var mu sync.Mutex
 	failed := make(chan error)
 	for caller := range 4 {
 		go func() {
 			for n := caller; ; n += 4 {
-				if err := store.Use(context.Background(), use(n, start)); err != nil {
+				if err := store.Use(context.Background(), nth(n)); errors.Is(err, replay.ErrReleased) {
+					continue
+				} else if err != nil {
 					failed <- err
 					return
 				}
@@ -73,9 +97,10 @@ func useForEver(path string) error {
 	return <-failed
 }
 
-func TestFileKilled(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "replay.db")
-	cmd := child(t, "use", path)
+// killed lets a child use tokens, kills it when it has used some, and returns those it was told of.
+func killed(t *testing.T, what, path string, uses int) (admitted []int) {
+	t.Helper()
+	cmd := child(t, what, path)
 	output, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +108,6 @@ func TestFileKilled(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var admitted []int
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		n, err := strconv.Atoi(lines.Text())
@@ -91,7 +115,7 @@ func TestFileKilled(t *testing.T) {
 			t.Fatalf("child: %s", lines.Text())
 		}
 		admitted = append(admitted, n)
-		if len(admitted) == 200 {
+		if len(admitted) == uses {
 			if err := cmd.Process.Kill(); err != nil { // and read what it had still printed
 				t.Fatal(err)
 			}
@@ -100,6 +124,12 @@ func TestFileKilled(t *testing.T) {
 	if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("child: %v", err)
 	}
+	return admitted
+}
+
+func TestFileKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replay.db")
+	admitted := killed(t, "use", path, 200)
 	store := openFile(t, path, options(thisBoot, start))
 	if store.Lost() != "" {
 		t.Fatal(store.Lost())
@@ -108,6 +138,34 @@ func TestFileKilled(t *testing.T) {
 		wantUse(t, store, use(n, start), replay.ErrReplayed)
 	}
 	wantUse(t, store, use(1<<40, start), nil)
+}
+
+// The kill comes at any moment of a rewrite, or between two.
+func TestFileKilledWhileRewriting(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 10 {
+		path := filepath.Join(t.TempDir(), "replay.db")
+		admitted := killed(t, "rewrite", path, 500+random.IntN(1000))
+		store := openFile(t, path, options(thisBoot, start))
+		if store.Lost() != "" {
+			t.Fatal(store.Lost())
+		}
+		for _, n := range admitted {
+			err := store.Use(context.Background(), advancing(n))
+			if !errors.Is(err, replay.ErrReplayed) && !errors.Is(err, replay.ErrReleased) {
+				t.Errorf("use %d again: %v", n, err)
+			}
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Size() > 1<<20 {
+			t.Errorf("after %d uses: %v, %v", len(admitted), info, err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // runOutOfRoom may not let its file grow, as on a full disk, until the limit is taken away.

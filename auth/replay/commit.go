@@ -4,10 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"go.etcd.io/bbolt"
-
-	"xtokend/internal/boltfile"
 )
 
 // pending is a record on its way to disk; one of use and revocation is set.
@@ -17,8 +13,8 @@ type pending struct {
 	done       chan error // receives one value, and has room for it
 }
 
-// commitLoop writes all that waits in one transaction, which syncs, and then answers. While it writes, the next ones
-// gather, so that a lone caller waits for one sync and a crowd shares few.
+// commitLoop writes all that waits at once, and then answers. While it writes, the next ones gather, so that a lone
+// caller waits for one write and a crowd shares few.
 func (f *File) commitLoop() {
 	defer close(f.done)
 	for range f.wake {
@@ -28,16 +24,21 @@ func (f *File) commitLoop() {
 		grown := f.growth()
 		err := f.broken
 		f.mu.Unlock()
+		large := false
 		if err == nil && (len(batch) > 0 || closing && grown.any) {
 			err = f.commit(batch, grown)
+			f.settle(batch, grown, err)
+			large = err == nil && f.log.end >= f.rewriteAt
 		}
-		f.settle(batch, grown, err)
 		for _, p := range batch {
 			p.done <- err
 		}
 		if closing {
 			f.lastErr = err
 			return
+		}
+		if large {
+			f.rewrite()
 		}
 	}
 }
@@ -64,40 +65,41 @@ func (f *File) growth() growth {
 	return g
 }
 
-func (g *growth) write(tx *bbolt.Tx) error {
+func (g *growth) encode(e *encoder) {
 	if !g.any {
-		return nil
+		return
 	}
-	if err := putStep(tx.Bucket(bucketMeta), nil, keyReach, g.reach); err != nil {
-		return err
-	}
+	e.reach(g.reach)
 	for domain, released := range g.released {
-		if err := writeReleased(tx, domain, released); err != nil {
-			return err
-		}
+		e.released(domain, released)
 	}
-	return nil
+}
+
+func (p *pending) encode(e *encoder) {
+	if p.use != nil {
+		e.use(p.use.Domain, p.use.Step, &p.use.ID)
+		return
+	}
+	e.revocation(p.revocation.Domain, p.revocation.Address, p.revocation.Through)
 }
 
 func (f *File) commit(batch []*pending, grown growth) error {
-	err := boltfile.Guard(func() error {
-		return f.db.Update(func(tx *bbolt.Tx) error {
-			if err := grown.write(tx); err != nil {
-				return err
-			}
-			for _, p := range batch {
-				if err := p.write(tx); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	err := f.log.append(func(e *encoder) {
+		grown.encode(e)
+		for _, p := range batch {
+			p.encode(e)
+		}
 	})
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, boltfile.ErrDamaged):
-		return fmt.Errorf("replay: %s: %w; restart the program: it sets the file aside and begins a new one", f.path, err)
+	}
+	return f.explain(err)
+}
+
+// explain tells what to do about an error of writing.
+func (f *File) explain(err error) error {
+	if errors.Is(err, errDamaged) {
+		return fmt.Errorf("replay: %s: %w; restart the program: it begins a new one", f.path, err)
 	}
 	return fmt.Errorf("replay: %s: records could not be written, look for a full disk: %w", f.path, err)
 }
@@ -113,7 +115,7 @@ func (f *File) settle(batch []*pending, grown growth, err error) {
 		}
 		return
 	}
-	if errors.Is(err, boltfile.ErrDamaged) {
+	if errors.Is(err, errDamaged) {
 		f.broken = err
 	}
 	for _, p := range batch {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -14,24 +16,28 @@ import (
 	"xtokend/auth/replay"
 )
 
-const pageBytes = 4096
+// framesOf returns where the frames of a log begin, and where the last one ends.
+func framesOf(data []byte) (offsets []int) {
+	const header = len("xtokend replay log 1\n") + 16
+	at := header
+	for {
+		offsets = append(offsets, at)
+		length := int(binary.BigEndian.Uint32(data[at:]))
+		if length == 0 {
+			return offsets
+		}
+		at += 8 + length
+	}
+}
 
-// crowded returns the octets of a file that was not closed, of some pages and two levels, with uses of two steps.
-func crowded(t *testing.T) []byte {
+// oneByOne returns the octets of a file that was not closed, with a frame for its beginning and one for each of some
+// uses, the first of which has one more for its domain.
+func oneByOne(t *testing.T, uses int) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "replay.db")
 	store := openFile(t, path, options(thisBoot, start))
-	errs := make(chan error)
-	const uses = 400
 	for n := range uses {
-		u := use(n, start+int64(n%2))
-		u.Window = use(0, start).Window
-		go func() { errs <- store.Use(context.Background(), u) }()
-	}
-	for range uses {
-		if err := <-errs; err != nil {
-			t.Fatal(err)
-		}
+		wantUse(t, store, use(n, start), nil)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -40,167 +46,194 @@ func crowded(t *testing.T) []byte {
 	return data
 }
 
-// wantFound opens a file of these octets, which must be set aside.
-func wantFound(t *testing.T, data []byte) {
+// opened opens a file of these octets.
+func opened(t *testing.T, data []byte) (path string, store *replay.File) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "replay.db")
+	path = filepath.Join(t.TempDir(), "replay.db")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	store := openFile(t, path, options(thisBoot, start))
+	return path, openFile(t, path, options(thisBoot, start))
+}
+
+// wantFound opens a file of these octets, which must be set aside.
+func wantFound(t *testing.T, data []byte) {
+	t.Helper()
+	path, store := opened(t, data)
+	wantUse(t, store, use(1, start), replay.ErrLost)
 	wantUse(t, store, use(1, start+1), replay.ErrLost)
 	asideOf(t, path, store)
-}
-
-// pagesOf returns the offsets of the pages of a bbolt file that have a flag and an element.
-func pagesOf(data []byte, flag uint16) []int {
-	var offsets []int
-	for at := 0; at+pageBytes <= len(data); at += pageBytes {
-		if binary.NativeEndian.Uint16(data[at+8:]) == flag && binary.NativeEndian.Uint16(data[at+10:]) > 0 {
-			offsets = append(offsets, at)
-		}
-	}
-	return offsets
-}
-
-const (
-	branchFlag = 1
-	leafFlag   = 2
-)
-
-// reachable tells whether a store notices zeros in the place of a page, so that the page is one in use.
-func reachable(t *testing.T, data []byte, at int) bool {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "replay.db")
-	zeroed := append([]byte(nil), data...)
-	clear(zeroed[at : at+pageBytes])
-	if err := os.WriteFile(path, zeroed, 0o600); err != nil {
+	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return openFile(t, path, options(thisBoot, start)).Lost() != ""
 }
 
-// bbolt's checker would follow what a page says out of the file, and no caller could catch that.
-func TestFilePageOutOfBounds(t *testing.T) {
-	data := crowded(t)
-	const overflow, firstElement = 12, 16
+// A file cut anywhere in its records, or right behind the last one, is found; cut behind that it has lost nothing.
+func TestFileCut(t *testing.T) {
+	const uses = 3
+	data := oneByOne(t, uses)
+	frames := framesOf(data)
+	end := frames[len(frames)-1]
+	for length := 1; length < end+8; length++ {
+		wantFound(t, data[:length])
+	}
+	for _, length := range []int{end + 8, end + 9, len(data) - 1, len(data)} {
+		_, store := opened(t, data[:length])
+		if store.Lost() != "" {
+			t.Errorf("cut to %d octets, with records up to %d: %s", length, end, store.Lost())
+		}
+		for n := range uses {
+			wantUse(t, store, use(n, start), replay.ErrReplayed)
+		}
+		wantUse(t, store, use(uses, start), nil)
+	}
+}
+
+// Octets that the disk has not written are zeros.
+func TestFileUnwritten(t *testing.T) {
+	data := oneByOne(t, 100)
+	frames := framesOf(data)
+	end := frames[len(frames)-1]
+	const sector = 512
+	for at := 0; at < end; at += sector {
+		damaged := bytes.Clone(data)
+		clear(damaged[at : at+sector])
+		// A frame begins with zeros, and what has none of the rest is the end of a log.
+		if slices.ContainsFunc(frames, func(begin int) bool { return at-3 <= begin && begin <= at }) && at+sector >= end {
+			t.Fatal("a frame begins with the last sector: choose another number of uses")
+		}
+		wantFound(t, damaged)
+	}
+	for n, at := range frames[:len(frames)-2] {
+		damaged := bytes.Clone(data)
+		clear(damaged[at:frames[n+1]])
+		wantFound(t, damaged)
+	}
+}
+
+// A frame stands for all before it.
+func TestFileFramesOutOfPlace(t *testing.T) {
+	data, other := oneByOne(t, 6), oneByOne(t, 6)
+	frames := framesOf(data)
+	end := frames[len(frames)-1]
+	frame := func(data []byte, n int) []byte { return data[frames[n]:frames[n+1]] }
+	if !slices.Equal(frames, framesOf(other)) || len(frame(data, 3)) != len(frame(data, 4)) || end != frames[7] {
+		t.Fatalf("the frames are not as supposed: %v", frames)
+	}
+	before, after := data[:frames[3]], data[frames[5]:]
 	cases := []struct {
 		name   string
-		flag   uint16
-		offset int
+		middle [][]byte // in the place of frames 3 and 4
 	}{
-		{"a leaf that goes on", leafFlag, overflow},
-		{"a branch that goes on", branchFlag, overflow},
-		{"a key of a leaf", leafFlag, firstElement + 4},
-		{"a key size of a leaf", leafFlag, firstElement + 8},
-		{"a value of a leaf", leafFlag, firstElement + 12},
-		{"a key of a branch", branchFlag, firstElement},
-		{"a key size of a branch", branchFlag, firstElement + 4},
-		{"a child of a branch", branchFlag, firstElement + 8},
+		{"two have changed places", [][]byte{frame(data, 4), frame(data, 3)}},
+		{"one is missing", [][]byte{frame(data, 4)}},
+		{"one is there twice", [][]byte{frame(data, 3), frame(data, 3), frame(data, 4)}},
+		{"one is of another file", [][]byte{frame(other, 3), frame(data, 4)}},
+		{"there is a gap", [][]byte{frame(data, 3), make([]byte, 8), frame(data, 4)}},
+		{"an earlier one is in the place of a later", [][]byte{frame(data, 2), frame(data, 4)}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			tried := 0
-			for _, at := range pagesOf(data, c.flag) {
-				if !reachable(t, data, at) {
-					continue
-				}
-				tried++
-				damaged := append([]byte(nil), data...)
-				binary.NativeEndian.PutUint32(damaged[at+c.offset:], 0x3fffff00)
-				wantFound(t, damaged)
-			}
-			if tried == 0 {
-				t.Fatal("the file has no such page")
-			}
+			wantFound(t, slices.Concat(before, slices.Concat(c.middle...), after))
 		})
 	}
+	t.Run("what follows is of another file", func(t *testing.T) { wantFound(t, slices.Concat(before, other[frames[3]:])) })
+	t.Run("one of another file is behind the last", func(t *testing.T) {
+		wantFound(t, slices.Concat(data[:end], frame(other, 6), data[end:]))
+	})
+	t.Run("the last one is there twice", func(t *testing.T) {
+		wantFound(t, slices.Concat(data[:end], frame(data, 6), data[end:]))
+	})
+	t.Run("as it was", func(t *testing.T) {
+		_, store := opened(t, slices.Concat(before, frame(data, 3), frame(data, 4), after))
+		wantUse(t, store, use(5, start), replay.ErrReplayed)
+	})
 }
 
-// commits returns a file as it was after each of some commits.
-func commits(t *testing.T) [][]byte {
-	t.Helper()
+func TestFileCrowd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "replay.db")
 	store := openFile(t, path, options(thisBoot, start))
-	var all [][]byte
-	for n := range 6 {
-		u := use(n, start)
-		for i := 8; i < len(u.ID); i++ {
-			u.ID[i] = 0xA7
-		}
-		wantUse(t, store, u, nil)
-		data, err := os.ReadFile(path)
-		if err != nil {
+	const uses = 3000 // more than one frame holds
+	errs := make(chan error)
+	for n := range uses {
+		go func() { errs <- store.Use(context.Background(), use(n, start)) }()
+	}
+	for range uses {
+		if err := <-errs; err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, data)
 	}
-	return all
+	again := openFile(t, copyFile(t, path), options(thisBoot, start))
+	if again.Lost() != "" {
+		t.Fatal(again.Lost())
+	}
+	for n := range uses {
+		wantUse(t, again, use(n, start), replay.ErrReplayed)
+	}
+	wantUse(t, again, use(uses, start), nil)
 }
 
-// A meta page that the disk has not written leaves bbolt with a state before the last commit.
-func TestFileStaleMeta(t *testing.T) {
-	all := commits(t)
-	for page := range 2 {
-		stale := append([]byte(nil), all[len(all)-1]...)
-		copy(stale[page*pageBytes:(page+1)*pageBytes], all[0][page*pageBytes:])
-		wantFound(t, stale)
-	}
-}
-
-func TestFileDamagedMeta(t *testing.T) {
-	all := commits(t)
-	for _, data := range all[len(all)-2:] { // the last commit is on one page, then on the other
-		for page := range 2 {
-			for at := range 64 {
-				damaged := append([]byte(nil), data...)
-				damaged[page*pageBytes+16+at] ^= 1
-				wantFound(t, damaged)
-			}
-		}
-	}
-}
-
-func TestFileDamagedID(t *testing.T) {
-	all := commits(t)
-	data := all[len(all)-1]
-	id := append(make([]byte, 8), bytes.Repeat([]byte{0xA7}, 24)...) // of the first use
-	if !bytes.Contains(data, id) {
-		t.Fatal("the file does not hold the id as it is")
-	}
-	other := append(bytes.Clone(id[:31]), 0xA6)
-	wantFound(t, bytes.ReplaceAll(data, id, other))
-}
-
-// A record that is gone without a trace in its page is missed by the count.
-func TestFileMissingRecord(t *testing.T) {
-	path := leftOpen(t)
+// former makes a file as xtokend wrote it before it wrote logs.
+func former(t *testing.T, pages int) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "replay.db")
 	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	step := make([]byte, 12)
 	err = db.Update(func(tx *bbolt.Tx) error {
-		uses := tx.Bucket([]byte("domains")).Bucket([]byte("example.org")).Bucket([]byte("uses"))
-		step, _ := uses.Cursor().First()
-		ids := uses.Bucket(step)
-		id, _ := ids.Cursor().First()
-		return ids.Delete(id)
+		meta, err := tx.CreateBucket([]byte("meta"))
+		if err != nil {
+			return err
+		}
+		domains, err := tx.CreateBucket([]byte("domains"))
+		if err != nil {
+			return err
+		}
+		for n := range pages * 100 {
+			if err := domains.Put(binary.BigEndian.AppendUint64(nil, uint64(n)), make([]byte, 40)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(
+			meta.Put([]byte("boot"), []byte(thisBoot)),
+			meta.Put([]byte("clean"), []byte("no")),
+			meta.Put([]byte("opened"), step),
+			meta.Put([]byte("reach"), step),
+			meta.Put([]byte("version"), []byte("1")),
+		)
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	store := openFile(t, path, options(thisBoot, start))
-	wantUse(t, store, use(1, start), replay.ErrLost)
-	asideOf(t, path, store)
+	return path
 }
 
-func TestFileDamagedRevocation(t *testing.T) {
-	data, err := os.ReadFile(leftOpen(t))
-	if err != nil {
-		t.Fatal(err)
+// Tokens that were used before an upgrade are not known after it.
+func TestFileOfTheFormerFormat(t *testing.T) {
+	for _, pages := range []int{1, 100} {
+		path := former(t, pages)
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := openFile(t, path, options(thisBoot, start))
+		if !strings.Contains(store.Lost(), "earlier xtokend") || strings.Contains(store.Lost(), "damaged:") {
+			t.Errorf("Lost: %s", store.Lost())
+		}
+		wantUse(t, store, use(1, start), replay.ErrLost)
+		wantUse(t, store, use(2, start+2), nil)
+		if kept, err := os.ReadFile(asideOf(t, path, store)); err != nil || !bytes.Equal(kept, before) {
+			t.Fatalf("it was not kept as it was: %v", err)
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := openFile(t, path, options(thisBoot, start))
+		if again.Lost() != "" {
+			t.Fatal(again.Lost())
+		}
+		wantUse(t, again, use(1, start), replay.ErrLost)
 	}
-	if !bytes.Contains(data, []byte("bob")) {
-		t.Fatal("the file does not hold the user as it is")
-	}
-	wantFound(t, bytes.ReplaceAll(data, []byte("bob"), []byte("bab")))
 }

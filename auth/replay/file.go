@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"go.etcd.io/bbolt"
-
-	"xtokend/internal/boltfile"
 )
 
 // FileOptions are the settings of a [File]; the zero value is usable.
@@ -27,8 +22,11 @@ type FileOptions struct {
 
 const defaultLockTimeout = time.Second
 
-// File is a [Store] in a bbolt file, which only one process can have open. A use is on disk before it is answered, so a
-// token that was used is refused after kill -9. All records are in memory too: only writing waits for the disk.
+// File is a [Store] in a file, which only one process can have open. A use is on disk before it is answered, so a token
+// that was used is refused after kill -9. All records are in memory too: only writing waits for the disk.
+//
+// The file is a log that records are appended to. When it has grown, and whenever it is opened, a new one takes its
+// place: it must be possible to make files in its directory, and the file must not be a mount of its own.
 //
 // If earlier uses may have been lost, tokens that could have been among them are refused with [ErrLost]: when the file is
 // damaged, or was not closed before another boot of the machine, since a disk may lose in a power failure what it said it
@@ -38,7 +36,8 @@ const defaultLockTimeout = time.Second
 //
 // A commit that fails, for want of room, say, refuses the uses that were part of it; later ones are tried again.
 type File struct {
-	path string
+	path string // of no symbolic link
+	boot string
 	lost string
 
 	mu       sync.Mutex // a leaf: never held over I/O
@@ -55,16 +54,17 @@ type File struct {
 	lastErr   error // of the last commit, set before done is closed
 	closeErr  error
 
-	db *bbolt.DB // the committer's, once it runs
-	// db's file, to close it when db can no longer be closed, and what it was when it was opened.
-	opened     *os.File
-	openedInfo os.FileInfo
+	// The committer's, once it runs.
+	log         *logFile
+	rewriteAt   int64 // the log's size at which it is rewritten
+	rewriteFrom int64 // at the earliest
 }
 
 var _ Store = (*File)(nil)
 
-// OpenFile opens the store at path, and makes the file, with mode 0600, if there is none. A damaged file is renamed, to
-// its name with the time and ".damaged" behind it, and a new one made. It fails if another process has the file open.
+// OpenFile opens the store at path, and makes the file, with mode 0600, if there is none. A damaged file is kept, under
+// its name with the time and ".damaged" behind it, and a new one made; so is one that xtokend wrote in an earlier format.
+// It fails if another process has the file open.
 func OpenFile(path string, o FileOptions) (*File, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -75,22 +75,24 @@ func OpenFile(path string, o FileOptions) (*File, error) {
 	if o.BootID == "" {
 		o.BootID = kernelBootID()
 	}
-	f := &File{
-		path:   path,
-		ledger: newLedger(o.Max),
-		wake:   make(chan struct{}, 1),
-		done:   make(chan struct{}),
-	}
+	f := newFile(path, o)
 	if err := f.open(o); err != nil {
 		return nil, err
 	}
-	f.reach = f.ledger.reach
-	f.released = make(map[string]spans)
-	for domain, a := range f.ledger.domains {
-		f.released[domain] = slices.Clone(a.released)
-	}
 	go f.commitLoop()
 	return f, nil
+}
+
+func newFile(path string, o FileOptions) *File {
+	return &File{
+		path:        path,
+		boot:        o.BootID,
+		ledger:      newLedger(o.Max),
+		released:    make(map[string]spans),
+		wake:        make(chan struct{}, 1),
+		done:        make(chan struct{}),
+		rewriteFrom: rewriteBytes,
+	}
 }
 
 // kernelBootID returns "" where there is none to be had; then every unclean end counts as one before another boot.
@@ -112,6 +114,9 @@ func (f *File) Use(ctx context.Context, u Use) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := checkName(u.Domain); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	if err := f.usable(); err != nil {
 		f.mu.Unlock()
@@ -129,6 +134,9 @@ func (f *File) Use(ctx context.Context, u Use) error {
 
 // Revoke implements [Store].
 func (f *File) Revoke(ctx context.Context, r Revocation) error {
+	if err := errors.Join(checkName(r.Domain), checkName(r.Address)); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	if err := f.usable(); err != nil {
 		f.mu.Unlock()
@@ -143,6 +151,13 @@ func (f *File) Revoke(ctx context.Context, r Revocation) error {
 	f.queue = append(f.queue, p)
 	f.mu.Unlock()
 	return f.wait(ctx, p)
+}
+
+func checkName(name string) error {
+	if len(name) > maxNameBytes {
+		return fmt.Errorf("replay: a name of %d octets; at most %d are kept", len(name), maxNameBytes)
+	}
+	return nil
 }
 
 // usable is called with f.mu held.
@@ -171,7 +186,7 @@ func (f *File) signal() {
 }
 
 // Close records what waits, marks the file as cleanly closed and gives it free. It may be called more than once. A file
-// that was found damaged while in use stays locked until the process ends; Close then says so.
+// that was found damaged while in use is not marked; Close then says so.
 func (f *File) Close() error {
 	f.closeOnce.Do(func() {
 		f.mu.Lock()
@@ -187,13 +202,11 @@ func (f *File) Close() error {
 // shut runs after the committer has ended.
 func (f *File) shut() error {
 	if f.broken != nil {
-		// A panic may have left the database's locks held, so it cannot be closed. What it maps of the file keeps the
-		// lock on it until the process ends.
-		return errors.Join(f.broken, f.opened.Close())
+		return errors.Join(f.broken, f.log.file.Close())
 	}
-	err := boltfile.Guard(func() error { return f.db.Update(func(tx *bbolt.Tx) error { return markClean(tx, true) }) })
-	if errors.Is(err, boltfile.ErrDamaged) {
-		return errors.Join(err, f.opened.Close())
+	err := f.log.append((*encoder).closed)
+	if err != nil {
+		err = f.explain(err)
 	}
-	return errors.Join(f.lastErr, err, f.db.Close())
+	return errors.Join(f.lastErr, err, f.log.file.Close())
 }

@@ -1,141 +1,219 @@
 package replay
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
-
-	"go.etcd.io/bbolt"
+	"hash/crc32"
+	"io"
 )
 
-// errForeign is for a sound database that this package has not made.
-var errForeign = errors.New("it is a database of another program; name another path")
+// errDamaged marks a file that has lost records, or may have.
+var errDamaged = errors.New("the file is damaged")
 
-// load fills the ledger, and reports anything that this package cannot have written.
-func (l *ledger) load(tx *bbolt.Tx) error {
-	var meta, domains *bbolt.Bucket
-	var foreign bool
-	err := tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
-		switch string(name) {
-		case string(bucketMeta):
-			meta = b
-		case string(bucketDomains):
-			domains = b
-		default:
-			foreign = true
-		}
-		return nil
-	})
+// life is what a file says of when it was open last.
+type life struct {
+	empty bool // it has no content: it may be new
+	boot  string
+	clean bool // it was closed
+}
+
+// load reads a file into an empty ledger, once from its beginning to its end. After an error the ledger has what the
+// file says before the place where it is not as this package writes it.
+func (l *ledger) load(r io.Reader) (life, error) {
+	in := bufio.NewReaderSize(r, frameHeaderBytes+maxFrameBytes)
+	header, err := in.Peek(headerBytes)
 	switch {
-	case err != nil:
-		return err
-	case meta == nil && domains == nil && foreign:
-		return errForeign
-	case meta == nil && domains == nil:
-		return nil // nothing was written yet
-	case meta == nil || domains == nil:
-		return errors.New("a part of the file is missing")
-	case foreign:
-		return errors.New("it holds more than this program writes")
+	case len(header) == 0 && err == io.EOF:
+		return life{empty: true}, nil
+	case len(header) < headerBytes || string(header[:len(magic)]) != magic:
+		return life{}, explain(in)
+	case header[len(magic)] != formatVersion || header[len(magic)+1] != '\n':
+		return life{}, fmt.Errorf("it has format %q, this program knows %q", header[len(magic)], formatVersion)
 	}
-	if err := l.loadMeta(meta); err != nil {
-		return err
-	}
-	return eachBucket(domains, func(name []byte, domain *bbolt.Bucket) error {
-		return l.loadDomain(l.account(string(name)), name, domain)
-	})
-}
-
-func (l *ledger) loadMeta(meta *bbolt.Bucket) error {
-	if version := meta.Get(keyVersion); string(version) != diskVersion {
-		return fmt.Errorf("it has format %q, this program knows %q", version, diskVersion)
-	}
-	return each(meta, func(key, value []byte) (err error) {
+	sum := crc32.Checksum(header[headerBytes-saltBytes:], castagnoli)
+	_, _ = in.Discard(headerBytes) // which were peeked at
+	p := &parser{ledger: l}
+	for at := int64(headerBytes); ; {
+		payload, next, err := readFrame(in, sum)
+		if err == nil && payload != nil {
+			err = p.parse(payload)
+		}
 		switch {
-		case value == nil:
-			err = unknown(key)
-		case bytes.Equal(key, keyLost):
-			l.lost, err = parseStep(nil, key, value)
-			l.hasLost = err == nil
-		case bytes.Equal(key, keyOpened):
-			l.opened, err = parseStep(nil, key, value)
-		case bytes.Equal(key, keyReach):
-			l.reach, err = parseStep(nil, key, value)
-		case !bytes.Equal(key, keyVersion) && !bytes.Equal(key, keyClean) && !bytes.Equal(key, keyBoot):
-			err = unknown(key)
+		case err != nil:
+			return p.life, fmt.Errorf("at octet %d: %w", at, err)
+		case payload == nil && !p.begun:
+			return p.life, errors.New("it has no records")
+		case payload == nil:
+			return p.life, nil
 		}
-		return err
-	})
-}
-
-func (l *ledger) loadDomain(a *account, name []byte, domain *bbolt.Bucket) error {
-	return each(domain, func(key, value []byte) (err error) {
-		switch {
-		case bytes.Equal(key, keyReleased) && value != nil:
-			a.released, err = parseSpans(name, key, value)
-			return err
-		case bytes.Equal(key, bucketUses) && value == nil:
-			return eachBucket(domain.Bucket(key), func(step []byte, ids *bbolt.Bucket) error {
-				return l.loadStep(a, name, step, ids)
-			})
-		case bytes.Equal(key, bucketRevocations) && value == nil:
-			return each(domain.Bucket(key), func(key, value []byte) error {
-				return l.loadRevocation(a, name, key, value)
-			})
-		}
-		return unknown(key)
-	})
-}
-
-func (l *ledger) loadStep(a *account, domain, key []byte, ids *bbolt.Bucket) error {
-	step, err := decodeStep(key)
-	if err != nil {
-		return err
+		sum = next
+		at += int64(frameHeaderBytes + len(payload))
 	}
-	return each(ids, func(id, value []byte) error {
-		if len(id) != len(Use{}.ID) || !bytes.Equal(value, checksum(domain, key, id)) {
-			return fmt.Errorf("a use of step %d has a wrong checksum", step)
-		}
-		l.record(a, [32]byte(id), step)
-		return nil
-	})
 }
 
-func (l *ledger) loadRevocation(a *account, domain, key, value []byte) error {
-	if len(key) < stepBytes || !bytes.Equal(value, checksum(domain, key)) {
-		return errors.New("a revocation has a wrong checksum")
-	}
-	through, err := decodeStep(key[:stepBytes])
-	if err != nil {
-		return err
-	}
-	l.keepRevocation(a, string(key[stepBytes:]), through)
-	return nil
-}
-
-// each visits the keys of a bucket; value is nil for a bucket in it. It fails if there are not as many as were counted.
-func each(b *bbolt.Bucket, visit func(key, value []byte) error) error {
-	var n uint64
-	err := b.ForEach(func(key, value []byte) error {
-		n++
-		return visit(key, value)
-	})
-	if err == nil && n != b.Sequence() {
-		err = fmt.Errorf("%d records where %d were written", n, b.Sequence())
+// cut says what an error of reading is.
+func cut(err error) error {
+	if err == io.EOF {
+		return errors.New("it was cut there")
 	}
 	return err
 }
 
-func eachBucket(b *bbolt.Bucket, visit func(name []byte, child *bbolt.Bucket) error) error {
-	return each(b, func(name, value []byte) error {
-		child := b.Bucket(name)
-		if value != nil || child == nil {
-			return unknown(name)
-		}
-		return visit(name, child)
-	})
+// readFrame returns no payload at the end of the log. The payload is good until the next call.
+func readFrame(in *bufio.Reader, sum uint32) (payload []byte, next uint32, err error) {
+	header, err := in.Peek(frameHeaderBytes)
+	if err != nil {
+		return nil, 0, cut(err)
+	}
+	length := binary.BigEndian.Uint32(header)
+	next = binary.BigEndian.Uint32(header[4:])
+	switch {
+	case length == 0 && next == 0:
+		return nil, 0, onlyZeros(in)
+	case length == 0 || length > maxFrameBytes:
+		return nil, 0, fmt.Errorf("a frame of %d octets", length)
+	}
+	frame, err := in.Peek(frameHeaderBytes + int(length))
+	if err != nil {
+		return nil, 0, cut(err)
+	}
+	_, _ = in.Discard(len(frame))
+	payload = frame[frameHeaderBytes:]
+	if chain(sum, frame[:4], payload) != next {
+		return nil, 0, errors.New("a frame has a wrong checksum")
+	}
+	return payload, next, nil
 }
 
-func unknown(key []byte) error {
-	return fmt.Errorf("it holds %q, which this program never writes", key)
+// onlyZeros reads to the end.
+func onlyZeros(in *bufio.Reader) error {
+	for {
+		_, err := in.Peek(1)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		octets, _ := in.Peek(in.Buffered())
+		if len(bytes.TrimLeft(octets, "\x00")) > 0 {
+			return errors.New("there is something behind the last frame")
+		}
+		_, _ = in.Discard(len(octets))
+	}
+}
+
+// parser takes records into a ledger.
+type parser struct {
+	ledger  *ledger
+	life    life
+	begun   bool     // the first record has come
+	domains []string // by number
+	rest    []byte   // of the payload
+	short   bool     // more was taken of the payload than it has
+}
+
+var errRecord = errors.New("a record that this program never writes")
+
+func (p *parser) parse(payload []byte) error {
+	p.rest = payload
+	for len(p.rest) > 0 {
+		kind := p.take(kindBytes)[0]
+		if p.begun == (kind == recordState) || p.life.clean {
+			return errRecord
+		}
+		if !p.record(kind) || p.short {
+			return errRecord
+		}
+		p.begun = true
+	}
+	return nil
+}
+
+// record takes one record, and returns false if it is none.
+func (p *parser) record(kind byte) bool {
+	l := p.ledger
+	switch kind {
+	case recordState:
+		p.life.boot = p.text()
+		l.opened, l.reach = p.step(), p.step()
+		l.hasLost = p.take(1)[0] == 1
+		l.lost = p.step()
+	case recordDomain:
+		p.domains = append(p.domains, p.text())
+	case recordUse:
+		a := p.account()
+		step, id := p.step(), [idBytes]byte(p.take(idBytes))
+		if a == nil || p.short {
+			return false
+		}
+		l.loadUse(a, id, step)
+	case recordRevocation:
+		a := p.account()
+		through, address := p.step(), p.text()
+		if a == nil || p.short {
+			return false
+		}
+		l.keepRevocation(a, address, through)
+	case recordReach:
+		l.reach = p.step()
+	case recordReleased:
+		a := p.account()
+		s := p.spans()
+		if a == nil || s == nil {
+			return false
+		}
+		l.setReleased(a, s)
+	case recordClosed:
+		p.life.clean = true
+	default:
+		return false
+	}
+	return true
+}
+
+// take returns zeros for what is not there.
+func (p *parser) take(n int) []byte {
+	if len(p.rest) < n {
+		p.short, p.rest = true, nil
+		return make([]byte, n)
+	}
+	taken := p.rest[:n]
+	p.rest = p.rest[n:]
+	return taken
+}
+
+func (p *parser) step() int64 { return int64(binary.BigEndian.Uint64(p.take(stepBytes))) }
+
+func (p *parser) text() string {
+	return string(p.take(int(binary.BigEndian.Uint16(p.take(textBytes)))))
+}
+
+// account returns nil for a number that no domain has.
+func (p *parser) account() *account {
+	n := binary.BigEndian.Uint32(p.take(numberBytes))
+	if int64(n) >= int64(len(p.domains)) {
+		return nil
+	}
+	return p.ledger.account(p.domains[n])
+}
+
+// spans returns nil for what are none.
+func (p *parser) spans() spans {
+	n := int(p.take(1)[0])
+	if n > maxSpans {
+		return nil
+	}
+	s := make(spans, 0, maxSpans+1)
+	for i := range n {
+		each := span{p.step(), p.step()}
+		if each.first > each.last || i > 0 && each.first <= s[i-1].last || p.short {
+			return nil
+		}
+		s = append(s, each)
+	}
+	return s
 }

@@ -17,7 +17,7 @@ import (
 // falls under its nearest listed parent.
 var allowed = map[string][]string{
 	"auth":                   {"auth/replay"},
-	"auth/replay":            {"internal/boltfile"},
+	"auth/replay":            {},
 	"auth/replay/replaytest": {"auth/replay"},
 	"sasl":                   {"auth"},
 	"bench":                  {"bench/result", "internal/installation", "internal/prosody", "internal/stockserver", "internal/testcert"},

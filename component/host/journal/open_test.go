@@ -94,7 +94,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, "database of something else; name another path"},
+		}, "damaged"},
 		{"another program's database", func(t *testing.T, path string) {
 			db, err := bbolt.Open(path, 0o600, nil)
 			if err != nil {
