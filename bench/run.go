@@ -156,8 +156,23 @@ func (s *stage) run(part, mode string, flags ...string) error {
 		return fmt.Errorf("nothing was done: %v", run.Errors)
 	}
 	s.store.add(key{s.work.name, part, s.subject}, run)
+	if faults := s.faults(run); faults != "" {
+		s.store.failures = append(s.store.failures, fmt.Sprintf("%s, %s: %s", strings.TrimSpace(s.title+" "+part), s.subject, faults))
+	}
 	fmt.Printf("%-22s %-28s %s\n", strings.TrimSpace(s.title+" "+part), s.subject, summary(run))
 	return nil
+}
+
+// faults says what went wrong in a run that gave figures all the same. Of a storm the rows
+// themselves tell it.
+func (s *stage) faults(run *result.Run) string {
+	if s.work.name == "storm" {
+		return ""
+	}
+	if i := run.Idle; i != nil && (i.Open < int64(run.Count) || i.AnsweredPing < run.Count) {
+		return fmt.Sprintf("of %d sessions %d were open in the end, and %d answered a ping", run.Count, i.Open, i.AnsweredPing)
+	}
+	return wrong([]*result.Run{run})
 }
 
 // summary is a run in a line of progress.

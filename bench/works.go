@@ -24,7 +24,8 @@ const (
 	relayPairs   = 4
 	relayWindow  = 32
 	idleRate     = 400 // sessions a second
-	idleHold     = 10 * time.Second
+	idleHold     = 15 * time.Second
+	idleBefore   = 500 // logins
 	agingLogins  = 30 * time.Second
 	agingRelays  = 3 // before and after
 	maxUsers     = 2000
@@ -86,7 +87,7 @@ func idleWorks(n int) (works []work) {
 		works = append(works, work{name: "idle " + transport, mode: "idle", transport: transport, once: true,
 			subjects: []subject{frontSubject, directSubject, hostSubject}, users: min(n, maxUsers),
 			flags: []string{"-n", strconv.Itoa(n), "-users", strconv.Itoa(maxUsers),
-				"-rate", strconv.Itoa(idleRate), "-hold", idleHold.String()}})
+				"-rate", strconv.Itoa(idleRate), "-hold", idleHold.String(), "-before", strconv.Itoa(idleBefore)}})
 	}
 	return works
 }

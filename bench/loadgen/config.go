@@ -17,7 +17,7 @@ import (
 // config is what the flags say.
 type config struct {
 	domain, transport, addr, mechanism, prefix, httpHost, messageType string
-	workers, n, users, window, body, sources                          int
+	workers, n, users, window, body, sources, before                  int
 	duration, warmup, timeout, hold                                   time.Duration
 	rate                                                              float64
 
@@ -57,6 +57,8 @@ func parseConfig(mode string, args []string) (*config, error) {
 	fs.IntVar(&c.body, "body", 200, "relay: length of the body in bytes")
 	fs.StringVar(&c.messageType, "message-type", "headline", "relay: of the messages (servers archive chat, not headline)")
 	fs.Float64Var(&c.rate, "rate", 200, "idle: new sessions a second")
+	fs.IntVar(&c.before, "before", 0,
+		"idle: so many logins come before the first reading, so that it has what a server loads and keeps once")
 	fs.DurationVar(&c.hold, "hold", 10*time.Second, "idle: how long sessions are held before the reading")
 	pids := fs.String("pid", "", "the servers' process ids, with commas between, for CPU time and memory")
 	if err := fs.Parse(args); err != nil {

@@ -44,6 +44,11 @@ func runIdle(cfg *config) (*result.Run, error) {
 	}
 	s := &idlers{cfg: cfg}
 	defer s.close()
+	if cfg.before > 0 {
+		s.openAll(cfg.before)
+		s.close()
+		time.Sleep(afterClose)
+	}
 	err := look(func(m *result.Memory) *int64 { return &m.Before })
 	if err != nil {
 		return nil, err
@@ -52,7 +57,7 @@ func runIdle(cfg *config) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.openAll()
+	s.openAll(cfg.n)
 	to, err := cfg.readClocks()
 	if err != nil {
 		return nil, err
@@ -84,16 +89,16 @@ func runIdle(cfg *config) (*result.Run, error) {
 	return run, nil
 }
 
-// openAll logs in at the rate, and has a reader for each session.
-func (s *idlers) openAll() {
-	s.pongs = make(chan struct{}, s.cfg.n)
+// openAll logs in n times at the rate, and has a reader for each session.
+func (s *idlers) openAll(n int) {
+	s.pongs = make(chan struct{}, n)
 	due := time.NewTicker(time.Duration(float64(time.Second) / s.cfg.rate))
 	defer due.Stop()
 	var workers sync.WaitGroup
 	var next atomic.Int64
 	for range s.cfg.workers {
 		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(s.cfg.n); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				<-due.C
 				c, err := login(s.cfg, s.cfg.user(int(i)))
 				if err != nil {
