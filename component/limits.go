@@ -13,7 +13,7 @@ type Limits struct {
 	IPv6Prefix                int           // bits that count as one address; 64
 	Streams                   int           // 20000
 	StreamsPerAddress         int           // zero: no limit
-	Unauthenticated           int           // at the cap the oldest is closed; 1000
+	Unauthenticated           int           // at the cap the oldest is closed; 6000
 	ElementBytes              int           // from clients, after authentication; 262144
 	UpstreamElementBytes      int           // from upstreams, where an element must be whole; 1048576
 	ElementDepth              int           // 64
@@ -57,7 +57,7 @@ func (l Limits) withDefaults() Limits {
 	positive(&l.AuthAttempts, 3)
 	positive(&l.IPv6Prefix, 64)
 	positive(&l.Streams, 20000)
-	positive(&l.Unauthenticated, 1000)
+	positive(&l.Unauthenticated, 6000)
 	positive(&l.ElementBytes, 262144)
 	positive(&l.UpstreamElementBytes, 1048576)
 	positive(&l.ElementDepth, 64)

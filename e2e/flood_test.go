@@ -21,9 +21,9 @@ const (
 	// program itself, each stream that has not logged in, up to limits.unauthenticated
 	// of them, and each HTTP connection, up to limits.streams.
 	programKilobytes    = 64 << 10
-	strangerKilobytes   = 128
+	strangerKilobytes   = 80
 	connectionKilobytes = 64
-	unauthenticated     = 1000 // the default of the limit
+	unauthenticated     = 6000 // the default of the limit
 
 	// Once it is over, memory may be this much more than before: the collector and
 	// the scavenger do not give all back.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"mellium.im/xmpp/jid"
 
 	"xtokend/internal/socket"
@@ -17,6 +18,12 @@ import (
 // dialTimeout bounds the wait for one address, so that one that swallows
 // packets leaves time for the next.
 const dialTimeout = 3 * time.Second
+
+// openingsAtOnce bounds the streams that are being opened at one address, so that
+// when thousands of users come at once, each waits its turn here and none of the
+// connections is lost in the server's backlog (128 on Prosody). More at once would
+// not make a server faster.
+const openingsAtOnce = 64
 
 // alpn is the protocol name of XEP-0368 §3.
 const alpn = "xmpp-client"
@@ -29,6 +36,7 @@ type dialer struct {
 	mode      TLSMode
 	tls       *tls.Config // nil with TLSNone
 	sendProxy bool
+	openings  *semaphore.Weighted // serves in order of arrival
 }
 
 func newDialer(c Config) (*dialer, error) {
@@ -48,7 +56,8 @@ func newDialer(c Config) (*dialer, error) {
 			return nil, fmt.Errorf("server: address %q is not loopback, so it needs TLS", address)
 		}
 	}
-	d := &dialer{domain: domain, addresses: append([]string(nil), c.Addresses...), mode: c.TLS, sendProxy: c.SendProxy}
+	d := &dialer{domain: domain, addresses: append([]string(nil), c.Addresses...), mode: c.TLS, sendProxy: c.SendProxy,
+		openings: semaphore.NewWeighted(int64(openingsAtOnce * len(c.Addresses)))}
 	switch c.TLS {
 	case TLSNone:
 	case StartTLS, DirectTLS:
@@ -100,6 +109,10 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, string, error) {
 // [stream.handOver]. ctx interrupts every read and write. Errors name the
 // address.
 func (d *dialer) withStream(ctx context.Context, user jid.JID, use func(*stream) error) error {
+	if err := d.openings.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("server: it opens streams for others, and this one's turn has not come: %w", err)
+	}
+	defer d.openings.Release(1)
 	conn, address, err := d.dial(ctx)
 	if err != nil {
 		return err

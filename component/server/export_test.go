@@ -9,3 +9,12 @@ func KeptKeys(s *Server) int {
 
 // MaxHourly bounds takeovers and warnings.
 const MaxHourly = maxHourly
+
+// TakesNobody says whether all turns to open a stream are taken.
+func TakesNobody(s *Server) bool {
+	if !s.dialer.openings.TryAcquire(1) {
+		return true
+	}
+	s.dialer.openings.Release(1)
+	return false
+}

@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Replay: config.Replay{Store: config.ReplayFile, Path: filepath.Join(filepath.Dir(path), "replay.db")},
 		Limits: config.Limits{
-			AuthAttempts: 3, FailedPerMinutePerAddress: 120, IPv6Prefix: 64, Streams: 20000, Unauthenticated: 1000,
+			AuthAttempts: 3, FailedPerMinutePerAddress: 120, IPv6Prefix: 64, Streams: 20000, Unauthenticated: 6000,
 			ElementBytes: 262144, ElementDepth: 64, UpstreamElementBytes: 1048576, BOSHSessions: 5000, BOSHBufferBytes: 1048576,
 			NegotiationTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		},

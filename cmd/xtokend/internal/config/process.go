@@ -28,7 +28,7 @@ func (l *loader) limits(raw rawLimits) Limits {
 		IPv6Prefix:                number("ipv6_prefix", raw.IPv6Prefix, 64, 1, 128),
 		Streams:                   number("streams", raw.Streams, 20000, 1, maxCount),
 		StreamsPerAddress:         number("streams_per_address", raw.StreamsPerAddress, 0, 0, maxCount),
-		Unauthenticated:           number("unauthenticated", raw.Unauthenticated, 1000, 1, maxCount),
+		Unauthenticated:           number("unauthenticated", raw.Unauthenticated, 6000, 1, maxCount),
 		ElementBytes:              number("element_bytes", raw.ElementBytes, 262144, minElementBytes, maxElementBytes),
 		ElementDepth:              number("element_depth", raw.ElementDepth, 64, 16, 10000),
 		UpstreamElementBytes:      number("upstream_element_bytes", raw.UpstreamElementBytes, 1<<20, minElementBytes, maxElementBytes),
