@@ -69,7 +69,7 @@ func (s *Scanner) lex(p []byte) (int, Kind, error) {
 				s.state = markup
 				break
 			}
-			if i = skipTo(p, i, textStop); i == len(p) {
+			if i = skipText(p, i); i == len(p) {
 				return i, None, nil
 			}
 			if err := s.textByte(p[i]); err != nil {
@@ -77,6 +77,14 @@ func (s *Scanner) lex(p []byte) (int, Kind, error) {
 			}
 
 		case markup:
+			if j, t := s.wholeTag(p, i); t != noTag {
+				if k, ok := s.take(t); k != None {
+					return j, k, nil
+				} else if ok {
+					i = j
+					continue
+				}
+			}
 			if err := s.open(c); err != nil {
 				return i, None, err
 			}
@@ -183,8 +191,7 @@ func end(i int, k Kind, err error) (int, Kind, error) {
 func (s *Scanner) open(c byte) error {
 	switch {
 	case is(c, nameStart):
-		// The root is not counted: depth is 1 where a top-level element begins.
-		if most := s.Limits.Depth; most > 0 && s.depth > most {
+		if s.tooDeep() {
 			return ErrTooDeep
 		}
 		s.state = startName
@@ -210,11 +217,7 @@ func (s *Scanner) open(c byte) error {
 func (s *Scanner) tagByte(c byte) (Kind, error) {
 	switch {
 	case c == '>':
-		s.depth++
-		s.state = text
-		if s.depth == 1 {
-			return Header, nil
-		}
+		return s.enter(), nil
 	case c == '/':
 		s.state = slash
 	case is(c, space):
@@ -223,6 +226,20 @@ func (s *Scanner) tagByte(c byte) (Kind, error) {
 		return None, ErrNotWellFormed
 	}
 	return None, nil
+}
+
+// tooDeep says whether no element may begin here. The root is not counted: depth
+// is 1 where a top-level element begins.
+func (s *Scanner) tooDeep() bool { return s.Limits.Depth > 0 && s.depth > s.Limits.Depth }
+
+// enter begins the content of an element.
+func (s *Scanner) enter() Kind {
+	s.depth++
+	s.state = text
+	if s.depth == 1 {
+		return Header
+	}
+	return None
 }
 
 // leave ends an element; root is what to report if it is the root's.

@@ -272,3 +272,23 @@ func TestScanRandomCuts(t *testing.T) {
 		}
 	}
 }
+
+// Long text is looked at in words; each byte means the same at any place of a word.
+func TestEachByteAtEachPlace(t *testing.T) {
+	const length = 20
+	fresh := func() *xmlsplit.Scanner {
+		s := new(xmlsplit.Scanner)
+		s.StartInside()
+		return s
+	}
+	for b := range 256 {
+		for at := range length {
+			unit := "<a>" + strings.Repeat("\x7f", at) + string([]byte{byte(b)}) + strings.Repeat(" ", length-at) + "</a>"
+			var every []int
+			for cut := range len(unit) {
+				every = append(every, cut)
+			}
+			equal(t, scan(fresh(), unit, every...), scan(fresh(), unit))
+		}
+	}
+}
