@@ -30,9 +30,9 @@ const defaultLockTimeout = time.Second
 //
 // If earlier uses may have been lost, tokens that could have been among them are refused with [ErrLost]: when the file is
 // damaged, or was not closed before another boot of the machine, since a disk may lose in a power failure what it said it
-// had written. They are those of steps up to the clock's when the file is opened, or to the highest step in the file if
-// the clock is behind that, and as far beyond as any window has reached: for about a minute, or hours with windows that
-// hold the steps of a zone behind UTC. A missing file is a new store. [File.Lost] tells what has happened.
+// had written. They are those of steps up to the clock's when the file is opened, or to the highest step that the file still
+// tells if the clock is behind that, and as far beyond as any window has reached: for about a minute, or hours with
+// windows that hold the steps of a zone behind UTC. A missing file is a new store. [File.Lost] tells what has happened.
 //
 // A commit that fails, for want of room, say, refuses the uses that were part of it; later ones are tried again.
 type File struct {
