@@ -66,7 +66,7 @@ picture: build ## take doc/demo.png, the picture of the demonstration in the REA
 	@bin/xtokend demo --listen localhost:0 --converse contrib/demo/node_modules/converse.js -- \
 		node testdata/browser/demo.mjs websocket X-TOKEN doc/demo.png
 
-bench: build ## measure beside Prosody, HAProxy and the least that Go needs, 12 minutes; bin/bench/bench.md
+bench: build ## measure beside Prosody, HAProxy and the least that Go needs, 15 minutes; bin/bench/bench.md
 	$(GO) run ./bench -xtokend bin/xtokend $(BENCH)
 
 setup: ## install Prosody, ejabberd, Chromium, proxies, XMPP clients and what else the tests use

@@ -46,7 +46,7 @@ func parseOptions() (options, error) {
 		flag.PrintDefaults()
 	}
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each run is made, in turn with the others")
-	flag.DurationVar(&o.duration, "duration", 3*time.Second, "length of a run; CPU time is counted in steps of 10 ms")
+	flag.DurationVar(&o.duration, "duration", 2500*time.Millisecond, "length of a run")
 	only := flag.String("only", "", "measure only the rows whose name this regular expression matches")
 	flag.StringVar(&o.out, "out", "bin/bench", "folder for bench.md, bench.svg and bench.json")
 	flag.StringVar(&o.modules, "modules", "", "folder with mod_auth_token and mod_sasl_token: compare with them too")

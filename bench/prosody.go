@@ -40,6 +40,13 @@ consider_bosh_secure = true
 allow_unencrypted_plain_auth = true
 `
 
+// tokenLines are those of a host with the modules, as their documentation has them.
+const tokenLines = `modules_enabled = { "bosh"; "websocket"; "sasl_token" }
+authentication = "token"
+otp_seed = %q
+token_secret = %q
+`
+
 // startProsody starts one, with the data of its last run, and adds it to the target.
 func (l *lab) startProsody(ctx context.Context, t *target, s subject) (*prosodyServer, error) {
 	server, again := l.servers[s]
@@ -90,7 +97,7 @@ func (l *lab) newProsody(ctx context.Context, s subject) (*prosodyServer, error)
 		return nil, err
 	}
 	o := prosody.Options{
-		Dir: dir, Domain: domain, TLS: true, PlainStorage: s == plainSubject,
+		Dir: dir, Domain: domain, TLS: true, PlainStorage: s == plainSubject, Untuned: s == stockSubject,
 		GlobalLines: fmt.Sprintf(commonLines, host, port, domain),
 	}
 	o.HostLines = `modules_enabled = { "bosh"; "websocket" }`
@@ -98,14 +105,10 @@ func (l *lab) newProsody(ctx context.Context, s subject) (*prosodyServer, error)
 		if l.modules == "" {
 			return nil, notHere("no -modules were given")
 		}
-		o.GlobalLines += fmt.Sprintf("plugin_paths = { %q }\nauthentication = \"token\"\notp_seed = %q\ntoken_secret = %q\n",
-			l.modules, l.otpSeed, l.tokenSecret)
-		o.HostLines = `modules_enabled = { "bosh"; "websocket"; "sasl_token" }`
+		o.GlobalLines += fmt.Sprintf("plugin_paths = { %q }\n", l.modules)
+		o.HostLines = fmt.Sprintf(tokenLines, l.otpSeed, l.tokenSecret)
 	} else if err := l.writeAccounts(filepath.Join(dir, "data"), s == plainSubject); err != nil {
 		return nil, err
-	}
-	if s == stockSubject {
-		o.GlobalLines += "gc = { mode = \"incremental\" }\nnetwork_settings = {}\n"
 	}
 	server, err := prosody.Start(ctx, o)
 	if err != nil {

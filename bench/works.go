@@ -23,7 +23,7 @@ const (
 	loginWorkers = 8
 	relayPairs   = 4
 	relayWindow  = 32
-	idleRate     = 400 // sessions a second
+	idleRate     = 500 // sessions a second
 	idleHold     = 15 * time.Second
 	idleBefore   = 500 // logins
 	agingLogins  = 30 * time.Second

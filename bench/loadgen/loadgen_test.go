@@ -171,18 +171,27 @@ func TestSCRAM(t *testing.T) {
 }
 
 func TestProcReadings(t *testing.T) {
-	cpu, err := cpuOfStat("17 (a (b) c) S 1 17 17 0 -1 4194304 1 2 3 4 150 25 7 8 20 0 5 0 100 1 2")
-	if want := 1750 * time.Millisecond; err != nil || cpu != want {
-		t.Errorf("process: %v and %v, want %v", cpu, err, want)
-	}
-	cpu, err = machineCPUOf("cpu  100 2 30 9999 9999 4 5 6 77 88")
+	cpu, err := machineCPUOf("cpu  100 2 30 9999 9999 4 5 6 77 88")
 	if want := 1470 * time.Millisecond; err != nil || cpu != want {
 		t.Errorf("machine: %v and %v, want %v", cpu, err, want)
 	}
-	for _, bad := range []string{"", "17 (a) S 1", "17 (a) S 1 2 3 4 5 6 7 8 9 10 x 1"} {
-		if _, err := cpuOfStat(bad); err == nil {
+	for _, bad := range []string{"", "cpu  1 2 3", "cpu  1 2 3 4 5 6 x 8"} {
+		if _, err := machineCPUOf(bad); err == nil {
 			t.Errorf("%q passes", bad)
 		}
+	}
+	before, err := ownCPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cpu, err = cpuOf(os.Getpid())
+	after, errAfter := ownCPU()
+	const rounding = 2 * time.Microsecond // getrusage cuts off parts of one, of both its times
+	if err = errors.Join(err, errAfter); err != nil || cpu < before || cpu > after+rounding {
+		t.Errorf("process: %v and %v, want %v to %v as getrusage has it", cpu, err, before, after)
+	}
+	if _, err := cpuOf(1 << 23); err == nil { // above the kernel's largest
+		t.Error("a process that cannot be has used CPU time")
 	}
 	if resident, err := residentOf(os.Getpid()); err != nil || resident < 1<<20 {
 		t.Errorf("resident set: %d and %v", resident, err)

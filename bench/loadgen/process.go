@@ -7,37 +7,20 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// tick is the unit of CPU time in /proc (USER_HZ, which is 100 on every port of Linux
-// that Go runs on).
-const tick = 10 * time.Millisecond
-
-// cpuOf is the CPU time that a process has used, all of its threads, ended ones too.
+// cpuOf is the CPU time that a process has used, user and system, all of its threads, ended
+// ones too: what /proc/PID/stat has in steps of 10 ms, in nanoseconds.
 func cpuOf(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
+	// clock_getcpuclockid(3): the complement of the id, and CPUCLOCK_SCHED of the kernel.
+	const sched = 2
+	var used unix.Timespec
+	if err := unix.ClockGettime(int32(^pid)<<3|sched, &used); err != nil {
+		return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
 	}
-	return cpuOfStat(string(stat))
-}
-
-// cpuOfStat reads fields 14 and 15 of proc_pid_stat(5), utime and stime. The name of the
-// command, field 2, may hold spaces and parentheses.
-func cpuOfStat(stat string) (time.Duration, error) {
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc: %q", stat)
-	}
-	user, err := strconv.ParseInt(fields[11], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("/proc: %w", err)
-	}
-	system, err := strconv.ParseInt(fields[12], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("/proc: %w", err)
-	}
-	return time.Duration(user+system) * tick, nil
+	return time.Duration(used.Nano()), nil
 }
 
 // residentOf is the resident set of a process, in bytes.
@@ -54,6 +37,10 @@ func residentOf(pid int) (int64, error) {
 	}
 	return 0, fmt.Errorf("process %d has no VmRSS", pid)
 }
+
+// tick is the unit of CPU time in /proc (USER_HZ, which is 100 on every port of Linux
+// that Go runs on).
+const tick = 10 * time.Millisecond
 
 // machineCPU is the time that all cores have not been idle.
 func machineCPU() (time.Duration, error) {

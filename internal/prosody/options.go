@@ -44,6 +44,9 @@ type Options struct {
 	// Rate is how much the server takes of each client, "10kb/s" say. Empty: 10mb/s.
 	Rate string
 
+	// Untuned leaves collector and Nagle's algorithm as Prosody has them by itself.
+	Untuned bool
+
 	// AlsoAt is another IP address at which clients and components are served, on the
 	// same ports. Empty: none.
 	AlsoAt string
@@ -102,8 +105,10 @@ func (o Options) config(s *stockserver.Server) string {
 	line("component_ports = { %s }", stockserver.Port(s.Component))
 	line("c2s_require_encryption = false")
 	line("limits = { c2s = { rate = %s } }", quote(cmp.Or(o.Rate, "10mb/s")))
-	line("gc = { mode = \"generational\" }")
-	line("network_settings = { nagle = false }")
+	if !o.Untuned {
+		line("gc = { mode = \"generational\" }")
+		line("network_settings = { nagle = false }")
+	}
 	if o.PlainStorage {
 		line("authentication = \"internal_plain\"")
 	} else {
