@@ -9,9 +9,6 @@ import (
 	"xtokend/internal/installation"
 )
 
-// limits leave room for all clients of a storm at once. All others are the defaults.
-var limits = map[string]any{"unauthenticated": 10000}
-
 // startFront starts xtokend before a server, or with its host if there is none.
 func (l *lab) startFront(ctx context.Context, t *target, s subject, server *prosodyServer) error {
 	i, again := l.fronts[s]
@@ -55,7 +52,6 @@ func (l *lab) newFront(s subject, server *prosodyServer) (*installation.Installa
 		return nil, err
 	}
 	i.Domain, i.OTPSeed, i.TokenSecret, i.AccountSecret = domain, l.otpSeed, l.tokenSecret, l.accountSecret
-	i.Limits = limits
 	if s == memorySubject {
 		i.Replay = map[string]any{"store": "memory"}
 	}

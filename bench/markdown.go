@@ -39,9 +39,9 @@ of ageing it is the ratio of the medians. CPU is user and system time of one pro
 or messages; memory is its resident set above the one after 500 logins that are over. "Prosody, PLAIN" with internal_plain is the least
 that any mechanism costs Prosody, and so less than mod_auth_token does; -modules compares with that itself.
 
-Prosody is tuned (gc = { mode = "generational" }, network_settings = { nagle = false }) and no mod_limits; accounts have
-10,000 iterations, and clients and xtokend keep their SCRAM keys. xtokend has its default settings and a file store, but
-limits.unauthenticated is 10000 for the storm; clients come from 16 addresses. TLS is 1.3 with ECDSA P-256, never resumed.
+Prosody is tuned as the guide has it (gc = { mode = "generational" }, network_settings = { nagle = false },
+limits = { c2s = { rate = "10mb/s" } }); accounts have 10,000 iterations, and clients and xtokend keep their SCRAM keys.
+xtokend has its default settings and a file store. Clients come from 16 addresses. TLS is 1.3 with ECDSA P-256, never resumed.
 `
 
 // keys are those of all runs, in the order of the works.

@@ -73,15 +73,16 @@ func (v verdict) draw(b *strings.Builder, y int) {
 	if v.Outcome == notMet {
 		class = "missed"
 	}
-	v.bar(b, "theirs", v.Theirs, y+22)
-	v.bar(b, class, v.Ours, y+22+barHeight+4)
+	v.bar(b, "theirs", v.Theirs, "", y+22)
+	v.bar(b, class, v.Ours, fmt.Sprintf(", %.2f ×", v.Ratio.Median), y+22+barHeight+4)
 	if at, ok := v.boundAt(); ok {
 		fmt.Fprintf(b, "<line class=\"bound\" x1=\"%[1]g\" y1=\"%[2]d\" x2=\"%[1]g\" y2=\"%[3]d\"/>\n", barX(at), y+20, y+24+2*barHeight+4)
 	}
 	b.WriteString("</g>\n")
 }
 
-func (v verdict) bar(b *strings.Builder, class string, s stat, y int) {
+// bar has its value behind it, and a word on that: a bar may be cut off.
+func (v verdict) bar(b *strings.Builder, class string, s stat, more string, y int) {
 	left, middle := barX(0), y+barHeight/2
 	fmt.Fprintf(b, "<rect class=\"%s\" x=\"%g\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>\n", class, left, y,
 		barX(s.Median/v.Theirs.Median)-left, barHeight)
@@ -89,7 +90,7 @@ func (v verdict) bar(b *strings.Builder, class string, s stat, y int) {
 		fmt.Fprintf(b, "<line class=\"whisker\" x1=\"%g\" y1=\"%d\" x2=\"%g\" y2=\"%d\"/>\n",
 			barX(s.Min/v.Theirs.Median), middle, barX(s.Max/v.Theirs.Median), middle)
 	}
-	fmt.Fprintf(b, "<text class=\"small\" x=\"%d\" y=\"%d\">%s</text>\n", valuesLeft, y+barHeight-2, escape(s.spread(v.row.unit.text)))
+	fmt.Fprintf(b, "<text class=\"small\" x=\"%d\" y=\"%d\">%s</text>\n", valuesLeft, y+barHeight-2, escape(s.spread(v.row.unit.text)+more))
 }
 
 // boundAt is where the bound is, in times their figure.

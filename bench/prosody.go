@@ -28,9 +28,8 @@ type prosodyServer struct {
 }
 
 // commonLines are those of every Prosody: WebSocket and BOSH, in clear as HTTP servers in
-// front of it want them, no other servers, and no mod_limits: it stops reading after each
-// read, for a timer's shortest time at least, however large the limit is.
-const commonLines = `modules_disabled = { "s2s"; "limits" }
+// front of it want them, and no other servers.
+const commonLines = `modules_disabled = { "s2s" }
 http_interfaces = { %q }
 http_ports = { %s }
 https_ports = {}
@@ -79,7 +78,7 @@ func (l *lab) startProsody(ctx context.Context, t *target, s subject) (*prosodyS
 }
 
 // newProsody is tuned as the administrator's guide has it: the generational collector, no
-// Nagle. Only the subject that is called not tuned is as Prosody comes.
+// Nagle, and 10 MB a second of each client, where Prosody's own limit slows logins down. Only the subject that is called not tuned is as Prosody comes.
 func (l *lab) newProsody(ctx context.Context, s subject) (*prosodyServer, error) {
 	if _, err := exec.LookPath("prosody"); err != nil {
 		return nil, notHere("Prosody is not installed: apt-get install prosody")
