@@ -46,8 +46,8 @@ func (st *stream) register(user jid.JID, password string) error {
 		return errors.New("the server does not offer it to this address (on Prosody: register_ibr, allow_registration and registration_allowlist)")
 	}
 	id := newNonce()
-	err := st.send("<iq type='set' id='%s' to='%s'><query xmlns='%s'><username>%s</username><password>%s</password></query></iq>",
-		id, element.Escape(st.domain.String()), nsRegister, element.Escape(user.Localpart()), element.Escape(password))
+	err := st.send("<iq type='set' id='" + id + "' to='" + element.Escape(st.domain.String()) + "'><query xmlns='" + nsRegister +
+		"'><username>" + element.Escape(user.Localpart()) + "</username><password>" + element.Escape(password) + "</password></query></iq>")
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (st *stream) authenticate(ctx context.Context, k *keys, user jid.JID, passw
 	if err != nil {
 		return err
 	}
-	err = st.send("<auth xmlns='%s' mechanism='%s'>%s</auth>", nsSASL, h.mechanism, encode(initialResponse))
+	err = st.send("<auth xmlns='" + nsSASL + "' mechanism='" + h.mechanism + "'>" + encode(initialResponse) + "</auth>")
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (st *stream) authenticate(ctx context.Context, k *keys, user jid.JID, passw
 			if err != nil {
 				return err
 			}
-			if err := st.send("<response xmlns='%s'>%s</response>", nsSASL, encode(response)); err != nil {
+			if err := st.send("<response xmlns='" + nsSASL + "'>" + encode(response) + "</response>"); err != nil {
 				return err
 			}
 		case e.Name.Local == "success":

@@ -56,8 +56,8 @@ func (st *stream) handOver() net.Conn {
 	return st.conn
 }
 
-func (st *stream) send(format string, args ...any) error {
-	_, err := fmt.Fprintf(st.conn, format, args...)
+func (st *stream) send(text string) error {
+	_, err := st.conn.Write([]byte(text))
 	return err
 }
 
@@ -68,8 +68,8 @@ func (st *stream) open(named bool) error {
 	if named {
 		from = " from='" + element.Escape(st.user.String()) + "'"
 	}
-	err := st.send("<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='%s' version='1.0' to='%s'%s>",
-		nsClient, nsStream, element.Escape(st.domain.String()), from)
+	err := st.send("<?xml version='1.0'?><stream:stream xmlns='" + nsClient + "' xmlns:stream='" + nsStream +
+		"' version='1.0' to='" + element.Escape(st.domain.String()) + "'" + from + ">")
 	if err != nil {
 		return fmt.Errorf("stream header: %w", err)
 	}
@@ -133,7 +133,7 @@ func (st *stream) startTLS() error {
 	if _, ok := st.features.Child(nsTLS, "starttls"); !ok {
 		return errors.New("the server does not offer it")
 	}
-	if err := st.send("<starttls xmlns='%s'/>", nsTLS); err != nil {
+	if err := st.send("<starttls xmlns='" + nsTLS + "'/>"); err != nil {
 		return err
 	}
 	if _, err := st.expect(nsTLS, "proceed"); err != nil {
