@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -25,7 +26,9 @@ func (w smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	ahead := buffers.Reader.Buffered()
-	reader := bufio.NewReaderSize(buffers.Reader, max(readerBytes, ahead))
+	// Were it seen to be a bufio.Reader, it would be returned as it is.
+	old := struct{ io.Reader }{buffers.Reader}
+	reader := bufio.NewReaderSize(old, max(readerBytes, ahead))
 	if _, err := reader.Peek(ahead); err != nil { // moves what is buffered already
 		conn.Close()
 		return nil, nil, err
