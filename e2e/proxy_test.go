@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"xtokend/internal/nginxtest"
+	"xtokend/internal/stockserver"
 )
 
 // visitor is the address from which these clients come, so that xtokend's log
@@ -279,14 +280,12 @@ func debianProgram(t *testing.T, name string) string {
 	return path
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t *testing.T) (address string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopbackHost().String(), "0"))
-	if err != nil {
+	if err := stockserver.FreeAddresses(loopbackHost().String(), &address); err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // webVisitor is what connects to an address from that of a visitor, over TLS.

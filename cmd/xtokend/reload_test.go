@@ -21,6 +21,7 @@ import (
 
 	"xtokend/auth"
 	"xtokend/cmd/xtokend/internal/config"
+	"xtokend/internal/stockserver"
 	"xtokend/internal/watch"
 )
 
@@ -163,14 +164,12 @@ func (r *reloaded) goesOn(conn net.Conn, domain string) {
 }
 
 // freeAddress is one where nobody listens.
-func freeAddress(t *testing.T) string {
+func freeAddress(t *testing.T) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if err := stockserver.FreeAddresses("127.0.0.1", &address); err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // hostDomain is the table of a domain of the host.

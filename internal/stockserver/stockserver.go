@@ -139,16 +139,25 @@ func loopbackHost() string {
 	return net.IPv4(127, r[0], r[1], 1+r[2]%254).String()
 }
 
-// FreeAddresses sets each to a host:port of host that nothing listens on, no two
-// alike.
+// handedOut has the addresses that FreeAddresses has set. Nobody may listen there yet,
+// and the kernel picks such a port again.
+var handedOut sync.Map
+
+// FreeAddresses sets each to a host:port of host that nothing listens on. No two that
+// a process gets are alike.
 func FreeAddresses(host string, addresses ...*string) error {
 	for _, address := range addresses {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		if err != nil {
-			return fmt.Errorf("find a free port: %w", err)
+		for {
+			l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+			if err != nil {
+				return fmt.Errorf("find a free port: %w", err)
+			}
+			defer l.Close()
+			*address = l.Addr().String()
+			if _, again := handedOut.LoadOrStore(*address, true); !again {
+				break
+			}
 		}
-		defer l.Close() // not before all are found: the next might be the same
-		*address = l.Addr().String()
 	}
 	return nil
 }
