@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,6 +38,13 @@ http_default_host = %q
 consider_websocket_secure = true
 consider_bosh_secure = true
 allow_unencrypted_plain_auth = true
+`
+
+// modulesLines say where the modules are, and the Lua libraries that they need: Prosody
+// looks for those below installer_plugin_path as LuaRocks lays them out.
+// mod_sasl_token lies in the folder of mod_auth_token.
+const modulesLines = `installer_plugin_path = %q
+plugin_paths = { %q }
 `
 
 // tokenLines are those of a host with the modules, as their documentation has them.
@@ -78,7 +86,8 @@ func (l *lab) startProsody(ctx context.Context, t *target, s subject) (*prosodyS
 }
 
 // newProsody is tuned as the administrator's guide has it: the generational collector, no
-// Nagle, and 10 MB a second of each client, where Prosody's own limit slows logins down. Only the subject that is called not tuned is as Prosody comes.
+// Nagle, and 10 MB a second of each client, where Prosody's own limit slows logins down.
+// The subject that is called not tuned has Prosody's own collector, and Nagle's algorithm.
 func (l *lab) newProsody(ctx context.Context, s subject) (*prosodyServer, error) {
 	if _, err := exec.LookPath("prosody"); err != nil {
 		return nil, notHere("Prosody is not installed: apt-get install prosody")
@@ -104,7 +113,7 @@ func (l *lab) newProsody(ctx context.Context, s subject) (*prosodyServer, error)
 		if l.modules == "" {
 			return nil, notHere("no -modules were given")
 		}
-		o.GlobalLines += fmt.Sprintf("plugin_paths = { %q }\n", l.modules)
+		o.GlobalLines += fmt.Sprintf(modulesLines, l.modules, filepath.Join(l.modules, "mod_auth_token"))
 		o.HostLines = fmt.Sprintf(tokenLines, l.otpSeed, l.tokenSecret)
 	} else if err := l.writeAccounts(filepath.Join(dir, "data"), s == plainSubject); err != nil {
 		return nil, err
@@ -113,7 +122,22 @@ func (l *lab) newProsody(ctx context.Context, s subject) (*prosodyServer, error)
 	if err != nil {
 		return nil, err
 	}
+	if complaint := moduleError(server.Log()); complaint != "" {
+		server.Kill()
+		return nil, fmt.Errorf("Prosody does not load the modules, see bench/README.md for what -modules must hold: %s", complaint)
+	}
 	return &prosodyServer{server, web}, nil
+}
+
+// moduleError is the first line of Prosody's log that says one of the modules cannot be loaded;
+// empty: both are. Prosody itself starts without them.
+func moduleError(log string) string {
+	for line := range strings.Lines(log) {
+		if _, complaint, found := strings.Cut(line, "modulemanager\terror\t"); found && strings.Contains(complaint, "_token'") {
+			return strings.TrimSpace(complaint)
+		}
+	}
+	return ""
 }
 
 // iterations are as many as Prosody makes (default_iteration_count).

@@ -268,3 +268,20 @@ ok  	xtokend/auth	5.1s
 		}
 	}
 }
+
+func TestModuleErrorIsFound(t *testing.T) {
+	for _, tt := range []struct{ name, log, want string }{
+		{"nothing", "", ""},
+		{"other errors", "Nov 23 certmanager\terror\tError indexing certificate directory\n" +
+			"Nov 23 modulemanager\terror\tCould not load manifest of installed plugins\n", ""},
+		{"a library is missing", "Nov 23 startup\tinfo\tHello\n" +
+			"Nov 23 modulemanager\terror\tError initializing module 'auth_token' on 'example.org': module 'luatz' not found:\n\tno file\n",
+			"Error initializing module 'auth_token' on 'example.org': module 'luatz' not found:"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := moduleError(tt.log); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -71,11 +71,11 @@ func runWorks(ctx context.Context, l *lab, o options, works []work, to *store) e
 					return ctx.Err()
 				case errors.As(err, &reason):
 					to.missing[s] = reason.Error()
-					fmt.Printf("%-22s %-28s not measured here: %s\n", at.title, s, reason)
+					fmt.Printf("%-22s %-34s not measured here: %s\n", at.title, s, reason)
 				case err != nil:
 					to.failures = append(to.failures, fmt.Sprintf("%s, %s: %v", at.title, s, err))
 					to.add(key{w.name, "", s}, nil)
-					fmt.Printf("%-22s %-28s failed: %v\n", at.title, s, err)
+					fmt.Printf("%-22s %-34s failed: %v\n", at.title, s, err)
 				}
 			}
 		}
@@ -159,7 +159,7 @@ func (s *stage) run(part, mode string, flags ...string) error {
 	if faults := s.faults(run); faults != "" {
 		s.store.failures = append(s.store.failures, fmt.Sprintf("%s, %s: %s", strings.TrimSpace(s.title+" "+part), s.subject, faults))
 	}
-	fmt.Printf("%-22s %-28s %s\n", strings.TrimSpace(s.title+" "+part), s.subject, summary(run))
+	fmt.Printf("%-22s %-34s %s\n", strings.TrimSpace(s.title+" "+part), s.subject, summary(run))
 	return nil
 }
 
