@@ -128,24 +128,53 @@ func (v *Verifier) Domain() string { return v.domain }
 // Verify checks a token for a login as name, and uses it up. The error is always a *[Refusal]. Nothing is remembered of
 // a token that is refused before the store is asked. The context bounds the wait for the store.
 func (v *Verifier) Verify(ctx context.Context, name Name, token string) (Acceptance, error) {
+	accepted, receipt, err := v.VerifyEarly(ctx, name, token)
+	if err == nil {
+		err = receipt.Wait(ctx)
+	}
+	if err != nil {
+		return Acceptance{}, err
+	}
+	return accepted, nil
+}
+
+// A Receipt is for a token that is good and whose use may still be on its way to disk. Its zero value is for one whose
+// use is there.
+type Receipt struct{ recorded replay.Receipt }
+
+// Wait returns nil when the use is as durable as the store promises, and else a *[Refusal]. The context bounds the wait.
+// It may be called once.
+func (r Receipt) Wait(ctx context.Context) error {
+	if r.recorded == nil {
+		return nil
+	}
+	if err := r.recorded.Wait(ctx); err != nil {
+		return refuseUse(err, 0)
+	}
+	return nil
+}
+
+// VerifyEarly is Verify but for that it does not wait for the disk. The token is used up for all others; its own user
+// must not be told of success, and get nothing, before the receipt's Wait has returned nil.
+func (v *Verifier) VerifyEarly(ctx context.Context, name Name, token string) (Acceptance, Receipt, error) {
 	if name.localpart == "" {
-		return Acceptance{}, malformed("the name is empty")
+		return Acceptance{}, Receipt{}, malformed("the name is empty")
 	}
 	var p parsed
 	if !p.parse(token) {
-		return Acceptance{}, malformed(describeForm(token))
+		return Acceptance{}, Receipt{}, malformed(describeForm(token))
 	}
 	now := v.now()
 	signed := v.signedBy(&p, name, token, now)
 	if signed == 0 {
-		return Acceptance{}, v.badSignature(now, name, &p, token)
+		return Acceptance{}, Receipt{}, v.badSignature(now, name, &p, token)
 	}
 	w := v.windowAt(now)
 	accepted, ok := w.accept(&p, signed)
 	if !ok {
-		return Acceptance{}, v.expired(&p, signed, w.bounds.Current)
+		return Acceptance{}, Receipt{}, v.expired(&p, signed, w.bounds.Current)
 	}
-	err := v.store.Use(ctx, replay.Use{
+	recorded, err := replay.UseEarly(ctx, v.store, replay.Use{
 		Domain:  v.domain,
 		Address: name.localpart,
 		ID:      p.id(name),
@@ -153,9 +182,9 @@ func (v *Verifier) Verify(ctx context.Context, name Name, token string) (Accepta
 		Window:  w.bounds,
 	})
 	if err != nil {
-		return Acceptance{}, refuseUse(err, int(accepted.Step-w.bounds.Current))
+		return Acceptance{}, Receipt{}, refuseUse(err, int(accepted.Step-w.bounds.Current))
 	}
-	return accepted, nil
+	return accepted, Receipt{recorded}, nil
 }
 
 // keySet has a bit for each key.

@@ -115,7 +115,8 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 		s.front.reached.Add(limitFailedPerUser)
 		return rateLimited(wait)
 	}
-	outcome, failure := s.domain.verify(ctx, mechanism, payload)
+	verifier := earlyVerifier{Verifier: s.domain.Verifier}
+	outcome, failure := verify(ctx, &verifier, mechanism, payload)
 	if failure != nil {
 		return failure
 	}
@@ -127,7 +128,12 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 	s.mechanism = mechanism
 	// Whoever has shown a good token does not make room for others.
 	s.front.streams.keep(s)
-	if failure := s.openUpstream(ctx); failure != nil {
+	failure = s.openUpstream(ctx)
+	if unrecorded := verifier.wait(ctx); unrecorded != nil && failure == nil {
+		s.upstream.Close()
+		s.upstream, failure = nil, unrecorded
+	}
+	if failure != nil {
 		s.front.streams.wait(s)
 		return failure
 	}
@@ -136,11 +142,36 @@ func (s *session) attempt(ctx context.Context, mechanism string, payload []byte)
 	return nil
 }
 
-// verify asks whether the token of a client's message is good, and spends it.
-func (d *Domain) verify(ctx context.Context, mechanism string, payload []byte) (outcome sasl.Outcome, failure *sasl.Failure) {
+// earlyVerifier lets the upstream be opened while the use of a token is on its way to
+// disk. Nobody is told of success before wait has returned nil.
+type earlyVerifier struct {
+	*auth.Verifier
+	receipt auth.Receipt
+}
+
+// Verify implements [sasl.Verifier].
+func (v *earlyVerifier) Verify(ctx context.Context, name auth.Name, token string) (accepted auth.Acceptance, err error) {
+	accepted, v.receipt, err = v.VerifyEarly(ctx, name, token)
+	return accepted, err
+}
+
+func (v *earlyVerifier) wait(ctx context.Context) *sasl.Failure {
+	if v.receipt == (auth.Receipt{}) {
+		return nil
+	}
 	ctx, done := context.WithTimeout(ctx, verifyTimeout)
 	defer done()
-	more, _, err := msasl.NewServer(sasl.Server(ctx, mechanism, d.Verifier, &outcome), nil).Step(payload)
+	if err := v.receipt.Wait(ctx); err != nil {
+		return asFailure(err)
+	}
+	return nil
+}
+
+// verify asks whether the token of a client's message is good, and spends it.
+func verify(ctx context.Context, v sasl.Verifier, mechanism string, payload []byte) (outcome sasl.Outcome, failure *sasl.Failure) {
+	ctx, done := context.WithTimeout(ctx, verifyTimeout)
+	defer done()
+	more, _, err := msasl.NewServer(sasl.Server(ctx, mechanism, v, &outcome), nil).Step(payload)
 	switch {
 	case more:
 		return sasl.Outcome{}, malformed("a message of several parts")

@@ -63,7 +63,7 @@ func (f *Front) external(ctx context.Context, domain *Domain, claimed string, pa
 		f.reached.Add(limitFailedPerUser)
 		return sasl.Outcome{}, rateLimited(wait)
 	}
-	return domain.verify(ctx, sasl.Plain, payload)
+	return verify(ctx, domain.Verifier, sasl.Plain, payload)
 }
 
 // unknownDomain says that a server has other domains than the settings. None is

@@ -29,6 +29,13 @@ type Outcome struct {
 // asked is kept by the negotiator while our empty challenge is unanswered.
 type asked struct{}
 
+// A Verifier decides whether a token is good, and uses it up. [auth.Verifier] is one;
+// the errors are those of its Verify.
+type Verifier interface {
+	Domain() string // of the users' addresses
+	Verify(ctx context.Context, name auth.Name, token string) (auth.Acceptance, error)
+}
+
 // Server returns the server's side of a mechanism for one attempt of one
 // client. When Step returns no error and more is false, out says who the client
 // is; every error is a [*Failure]. mellium's Negotiator panics when it is
@@ -38,7 +45,7 @@ type asked struct{}
 // one empty challenge; a present and empty one is Step([]byte{}). The
 // negotiator's permissions callback is not used: v decides. The context bounds
 // the wait for v's replay store.
-func Server(ctx context.Context, mechanism string, v *auth.Verifier, out *Outcome) msasl.Mechanism {
+func Server(ctx context.Context, mechanism string, v Verifier, out *Outcome) msasl.Mechanism {
 	return msasl.Mechanism{
 		Name: mechanism,
 		Start: func(*msasl.Negotiator) (bool, []byte, any, error) {
@@ -64,7 +71,7 @@ func Server(ctx context.Context, mechanism string, v *auth.Verifier, out *Outcom
 
 // attempt verifies the client's message. The token is verified last, so that it
 // is not used up by a message that is refused for something else.
-func attempt(ctx context.Context, mechanism string, v *auth.Verifier, message []byte) (Outcome, *Failure) {
+func attempt(ctx context.Context, mechanism string, v Verifier, message []byte) (Outcome, *Failure) {
 	switch mechanism {
 	case XToken, HMAC, Plain:
 	default:

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,12 +9,29 @@ import (
 
 // pending is a record on its way to disk; one of use and revocation is set.
 type pending struct {
+	file       *File
 	use        *Use
 	revocation *Revocation
 	done       chan error // receives one value, and has room for it
 }
 
-// commitLoop writes all that waits at once, and then answers. While it writes, the next ones gather, so that a lone
+// Wait implements [Receipt].
+func (p *pending) Wait(ctx context.Context) error {
+	select {
+	case err := <-p.done: // somebody else's write has taken it along
+		return err
+	default:
+	}
+	p.file.signal()
+	select {
+	case err := <-p.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("replay: %s: waiting for the disk: %w", p.file.path, ctx.Err())
+	}
+}
+
+// commitLoop writes all that is there at once, and then answers. While it writes, the next ones gather, so that a lone
 // caller waits for one write and a crowd shares few.
 func (f *File) commitLoop() {
 	defer close(f.done)

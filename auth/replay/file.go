@@ -60,7 +60,7 @@ type File struct {
 	rewriteFrom int64 // at the earliest
 }
 
-var _ Store = (*File)(nil)
+var _ EarlyStore = (*File)(nil)
 
 // OpenFile opens the store at path, and makes the file, with mode 0600, if there is none. A damaged file is kept, under
 // its name with the time and ".damaged" behind it, and a new one made; so is one that xtokend wrote in an earlier format.
@@ -111,25 +111,33 @@ func (f *File) Lost() string { return f.lost }
 
 // Use implements [Store]. When the context ends first, the use may still be recorded; its token is to be refused.
 func (f *File) Use(ctx context.Context, u Use) error {
-	if err := ctx.Err(); err != nil {
+	receipt, err := f.UseEarly(ctx, u)
+	if err != nil {
 		return err
+	}
+	return receipt.Wait(ctx)
+}
+
+// UseEarly implements [EarlyStore]. Nothing is written before somebody waits, and then all that is there: logins that
+// go on meanwhile share a write.
+func (f *File) UseEarly(ctx context.Context, u Use) (Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if err := checkName(u.Domain); err != nil {
-		return err
+		return nil, err
 	}
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err := f.usable(); err != nil {
-		f.mu.Unlock()
-		return err
+		return nil, err
 	}
 	if err := f.ledger.use(&u); err != nil {
-		f.mu.Unlock()
-		return err
+		return nil, err
 	}
-	p := &pending{use: &u, done: make(chan error, 1)}
+	p := &pending{file: f, use: &u, done: make(chan error, 1)}
 	f.queue = append(f.queue, p)
-	f.mu.Unlock()
-	return f.wait(ctx, p)
+	return p, nil
 }
 
 // Revoke implements [Store].
@@ -147,10 +155,10 @@ func (f *File) Revoke(ctx context.Context, r Revocation) error {
 		f.mu.Unlock()
 		return err
 	}
-	p := &pending{revocation: &r, done: make(chan error, 1)}
+	p := &pending{file: f, revocation: &r, done: make(chan error, 1)}
 	f.queue = append(f.queue, p)
 	f.mu.Unlock()
-	return f.wait(ctx, p)
+	return p.Wait(ctx)
 }
 
 func checkName(name string) error {
@@ -166,16 +174,6 @@ func (f *File) usable() error {
 		return ErrClosed
 	}
 	return f.broken
-}
-
-func (f *File) wait(ctx context.Context, p *pending) error {
-	f.signal()
-	select {
-	case err := <-p.done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("replay: %s: waiting for the disk: %w", f.path, ctx.Err())
-	}
 }
 
 func (f *File) signal() {

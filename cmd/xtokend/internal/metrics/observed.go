@@ -42,10 +42,40 @@ type observedStore struct {
 
 // Use implements [replay.Store].
 func (s *observedStore) Use(ctx context.Context, u replay.Use) error {
+	receipt, err := s.UseEarly(ctx, u)
+	if receipt == nil {
+		return err
+	}
+	return receipt.Wait(ctx)
+}
+
+// UseEarly implements [replay.EarlyStore]. What is observed is the time that somebody
+// has waited.
+func (s *observedStore) UseEarly(ctx context.Context, u replay.Use) (replay.Receipt, error) {
 	began := time.Now()
-	err := s.Store.Use(ctx, u)
-	s.use.Observe(time.Since(began).Seconds())
+	receipt, err := replay.UseEarly(ctx, s.Store, u)
+	took := time.Since(began)
+	if err == nil && receipt != nil {
+		return &observedReceipt{Receipt: receipt, store: s, took: took}, nil
+	}
+	s.use.Observe(took.Seconds())
 	s.done(ctx, began, operationUse, err)
+	return nil, err
+}
+
+// observedReceipt is for a use that was taken by the store in a time.
+type observedReceipt struct {
+	replay.Receipt
+	store *observedStore
+	took  time.Duration
+}
+
+// Wait implements [replay.Receipt].
+func (r *observedReceipt) Wait(ctx context.Context) error {
+	began := time.Now()
+	err := r.Receipt.Wait(ctx)
+	r.store.use.Observe((r.took + time.Since(began)).Seconds())
+	r.store.done(ctx, began, operationUse, err)
 	return err
 }
 
