@@ -157,12 +157,12 @@ func relayRows() (rows []row) {
 func idleRows() (rows []row) {
 	for _, c := range []struct {
 		transport string
-		most      float64 // bytes
-	}{{"tcp", 12000}, {"ws", 24000}} {
+		most      bound
+	}{{"tcp", valueAtMost(12000)}, {"tls", bound{}}, {"ws", valueAtMost(24000)}} {
 		work := "idle " + c.transport
 		rows = append(rows,
 			row{name: work + ": front", work: "memory of an idle session through the front, " + titles[c.transport],
-				against: string(directSubject), unit: memoryBytes, bound: valueAtMost(c.most),
+				against: string(directSubject), unit: memoryBytes, bound: c.most,
 				theirs: measured(work, "", directSubject, memory), ours: measured(work, "", frontSubject, memory)},
 			row{name: work + ": host", work: "memory of an idle session of the host, " + titles[c.transport],
 				against: string(directSubject), unit: memoryBytes,

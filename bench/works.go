@@ -83,7 +83,7 @@ func relayFlags(pairs, window int) []string {
 }
 
 func idleWorks(n int) (works []work) {
-	for _, transport := range []string{"tcp", "ws"} {
+	for _, transport := range []string{"tcp", "tls", "ws"} {
 		works = append(works, work{name: "idle " + transport, mode: "idle", transport: transport, once: true,
 			subjects: []subject{frontSubject, directSubject, hostSubject}, users: min(n, maxUsers),
 			flags: []string{"-n", strconv.Itoa(n), "-users", strconv.Itoa(maxUsers),
