@@ -59,6 +59,7 @@ type session struct {
 // serve is the life of a session. Whatever ends it is told to the client as far
 // as that is due, and written to the log once, here.
 func (s *session) serve(ctx context.Context) {
+	growStack(0)
 	err := s.negotiate(ctx)
 	if err == nil {
 		err = s.relay(ctx)
