@@ -8,12 +8,12 @@ import (
 // Conn is a client's connection whose framing is not the front's own, such as
 // WebSocket or BOSH, in plain stream form: what a TCP connection would carry.
 type Conn interface {
-	// A Read returns bytes of one unit at most: a stream header, a first-level
-	// element or a stream end. Where the client breaks a rule of its framing
-	// or its XML, the error is one of package xmlsplit's; where it has gone
-	// without a stream end, io.EOF. A Write is of whole units, which must not
-	// be kept. Deadlines work as on any net.Conn; Close may be called from any
-	// goroutine.
+	// Until Authenticated a Read returns bytes of one unit at most: a stream
+	// header, a first-level element or a stream end. Where the client breaks a
+	// rule of its framing or its XML, the error is one of package xmlsplit's;
+	// where it has gone without a stream end, io.EOF. A Write is of whole units,
+	// which must not be kept. Deadlines work as on any net.Conn; Close may be
+	// called from any goroutine.
 	net.Conn
 	// CloseWrite says that nothing will be written any more. It waits for the
 	// client's own end, within the deadlines and a bound of its own.

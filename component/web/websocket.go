@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/coder/websocket"
@@ -22,8 +21,6 @@ const (
 	subprotocol = "xmpp" // RFC 7395 §3.1
 	// negotiationElementBytes bounds a message before authentication.
 	negotiationElementBytes = 16384
-	// fragmentBytes is how much of a message is sent at once: pongs get between.
-	fragmentBytes = 16384
 	// messageBufferBytes holds most messages.
 	messageBufferBytes = 1024
 	// closeTimeout bounds the closing handshake (RFC 6455 §7.1.2).
@@ -41,7 +38,8 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, c component.C
 		http.Error(w, "this server is about to stop: please connect again, elsewhere", http.StatusServiceUnavailable)
 		return
 	}
-	ws, err := websocket.Accept(smallBuffers{w}, r, &websocket.AcceptOptions{
+	beneath := &smallBuffers{ResponseWriter: w}
+	ws, err := websocket.Accept(beneath, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{subprotocol},
 		InsecureSkipVerify: true, // the origin is checked already
 		CompressionMode:    websocket.CompressionDisabled,
@@ -51,18 +49,21 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, c component.C
 		return
 	}
 	ws.SetReadLimit(-1) // Read has its own, which is told to the client
-	s.front.ServeStream(&wsConn{ws: ws, Conn: connectionOf(r).raw, limit: negotiationElementBytes, header: true}, c)
+	s.front.ServeStream(&wsConn{ws: ws, frames: beneath.conn, Conn: connectionOf(r).raw,
+		limit: negotiationElementBytes, header: true}, c)
 }
 
 // wsConn is a WebSocket in plain stream form. Reads and writes are on the
 // WebSocket; deadlines and addresses are those of the connection beneath it.
 type wsConn struct {
 	net.Conn
-	ws *websocket.Conn
+	ws     *websocket.Conn
+	frames *frameConn // beneath ws
 
 	// Of the reading side.
 	buf           []byte
 	unread        []byte // of the unit that was read last
+	failed        error  // for the next Read
 	limit         int    // of a message
 	authenticated bool
 	header        bool // <open/> comes next
@@ -79,23 +80,40 @@ func (c *wsConn) Authenticated(elementBytes int) {
 	c.scanner.Reset()
 }
 
-// Read implements component.Conn.
-func (c *wsConn) Read(p []byte) (int, error) {
-	for len(c.unread) == 0 {
-		c.buf = giveBack(c.buf)
-		if c.ended {
-			return 0, io.EOF
+// Read implements component.Conn. After authentication it takes all messages that have come.
+func (c *wsConn) Read(p []byte) (n int, err error) {
+	for {
+		taken := copy(p[n:], c.unread)
+		c.unread = c.unread[taken:]
+		if n += taken; n == len(p) || n > 0 && !c.holdsUnit() {
+			return n, nil
 		}
-		if err := c.readMessage(); err != nil {
+		err, c.failed = c.failed, nil
+		if err == nil {
+			err = c.nextUnit()
+		}
+		if err != nil && n == 0 {
 			return 0, err
 		}
-		if err := c.readUnit(); err != nil {
-			return 0, err
-		}
+		c.failed = err
 	}
-	n := copy(p, c.unread)
-	c.unread = c.unread[n:]
-	return n, nil
+}
+
+// holdsUnit says whether there is more to read without waiting.
+func (c *wsConn) holdsUnit() bool {
+	return c.authenticated && c.failed == nil && !c.header && !c.ended && c.frames.holdsMessage()
+}
+
+// nextUnit reads until there is something unread, or a message of white space.
+func (c *wsConn) nextUnit() error {
+	c.buf = giveBack(c.buf)
+	if c.ended {
+		return io.EOF
+	}
+	if err := c.readMessage(); err != nil {
+		return err
+	}
+	return c.readUnit()
 }
 
 // readMessage reads one message into buf.
@@ -171,24 +189,35 @@ func (c *wsConn) readUnit() error {
 
 // Write implements component.Conn: each unit in a message of its own.
 func (c *wsConn) Write(p []byte) (int, error) {
+	b := c.frames.batch()
+	defer b.giveBack()
+	err := c.addUnits(&b, p)
+	if flushErr := b.flush(); err == nil {
+		err = flushErr
+	}
+	return b.written, err
+}
+
+func (c *wsConn) addUnits(b *batch, p []byte) error {
 	c.scanner.Relay = true
 	out := lend()
 	defer func() { giveBack(out) }()
-	for off := 0; off < len(p); {
-		n, kind, err := c.scanner.Scan(p[off:])
+	for len(p) > 0 {
+		n, kind, err := c.scanner.Scan(p)
 		if err != nil {
-			return off, err
+			return err
 		}
-		unit := p[off : off+n]
+		unit := p[:n]
+		p = p[n:]
 		switch kind {
 		case xmlsplit.Space:
-			off += n
+			b.taken += n
 			continue
 		case xmlsplit.None:
-			return off, errors.New("web: a write that is not of whole units")
+			return errors.New("web: a write that is not of whole units")
 		case xmlsplit.Header:
 			if c.sent, err = element.ParseHeader(unit); err != nil {
-				return off, err
+				return err
 			}
 			out = appendOpen(out[:0], c.sent)
 		case xmlsplit.End:
@@ -196,28 +225,11 @@ func (c *wsConn) Write(p []byte) (int, error) {
 		case xmlsplit.Element:
 			out = framing.Qualify(out[:0], unit, c.sent)
 		}
-		if err := c.writeMessage(out); err != nil {
-			return off, err
-		}
-		off += n
-	}
-	return len(p), nil
-}
-
-func (c *wsConn) writeMessage(b []byte) error {
-	if len(b) <= fragmentBytes {
-		return c.ws.Write(context.Background(), websocket.MessageText, b)
-	}
-	w, err := c.ws.Writer(context.Background(), websocket.MessageText)
-	if err != nil {
-		return err
-	}
-	for fragment := range slices.Chunk(b, fragmentBytes) {
-		if _, err := w.Write(fragment); err != nil {
+		if err := b.add(out, n); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return nil
 }
 
 // NetConn is the connection beneath the WebSocket, as it was accepted.
