@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // masked is a text frame of a client (RFC 6455 §5.2).
@@ -145,6 +146,27 @@ func TestWebSocketPongsAmongMessages(t *testing.T) {
 			}
 			s.ws.CloseNow()
 			<-reading.Done()
+		})
+	}
+}
+
+// The deadline of a write that waits reaches through the WebSocket, also in TLS.
+func TestWebSocketClientThatReadsNothingIsLeft(t *testing.T) {
+	for _, scheme := range []string{"ws", "wss"} {
+		t.Run(scheme, func(t *testing.T) {
+			sc := &scene{}
+			sc.limits.WriteTimeout = 100 * time.Millisecond
+			sc.start(t)
+			address := map[string]string{"ws": sc.http, "wss": sc.https}[scheme]
+			s := sc.dial(t, scheme+"://"+address+"/xmpp-websocket", nil)
+			s.login(sc)
+			flood := strings.Repeat(stanza(50), 100)
+			for {
+				if _, err := io.WriteString(sc.echo.Last(), flood); err != nil {
+					break // the front has left the upstream too
+				}
+			}
+			sc.awaitLog(t, "session closed", "transport=websocket", "i/o timeout")
 		})
 	}
 }
