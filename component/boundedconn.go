@@ -46,14 +46,20 @@ func beneath(conn net.Conn) net.Conn {
 	}
 }
 
-// socket is what c reads from if that is a socket and nothing else; nil if not.
-func (c *boundedConn) socket() *socket.Conn {
+// lentReader reads into a buffer that is lent when there is something to read: a
+// socket, or a framing that can wait so.
+type lentReader interface {
+	ReadLent(l socket.Lender) (int, error)
+}
+
+// lentReader is what c reads from; nil if that cannot wait without a buffer.
+func (c *boundedConn) lentReader() lentReader {
 	conn := c.Conn
 	if proxied, ok := conn.(*proxyheader.Conn); ok && proxied.Past() {
 		conn = proxied.NetConn()
 	}
-	s, _ := conn.(*socket.Conn)
-	return s
+	l, _ := conn.(lentReader)
+	return l
 }
 
 // Write writes within the write timeout, and as much again for each further

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"xtokend/internal/socket"
 	"xtokend/internal/xmlsplit"
 )
 
@@ -15,7 +14,7 @@ import (
 const relayBufferBytes = 16384
 
 // firstBytes is read at first where a read cannot be told to wait without a buffer
-// (TLS, WebSocket, BOSH, the host): most stanzas are smaller.
+// (TLS, BOSH, the host): most stanzas are smaller.
 const firstBytes = 512
 
 var relayBuffers = sync.Pool{New: func() any { return new([relayBufferBytes]byte) }}
@@ -26,8 +25,8 @@ var relayBuffers = sync.Pool{New: func() any { return new([relayBufferBytes]byte
 // elements it has no relay buffer.
 type pump struct {
 	src, dst *boundedConn
-	socket   *socket.Conn // src, if it is nothing else
-	pending  []byte       // read from src already
+	lender   lentReader // src, if it can wait without a buffer
+	pending  []byte     // read from src already
 	scanner  xmlsplit.Scanner
 	whole    bool          // dst takes whole elements only; the scanner's limit bounds them
 	count    *atomic.Int64 // bytes written
@@ -51,7 +50,7 @@ var (
 
 // run pumps until one side ends; it never returns nil.
 func (p *pump) run() error {
-	p.socket = p.src.socket()
+	p.lender = p.src.lentReader()
 	if len(p.pending) == 0 {
 		p.pending = nil // or it would keep what it was part of
 	}
@@ -111,7 +110,7 @@ func (p *pump) pass(n, whole int, scanErr error) error {
 	return nil
 }
 
-// Lend implements [socket.Lender].
+// Lend implements socket.Lender.
 func (p *pump) Lend() []byte {
 	if p.lent == nil {
 		p.lent = relayBuffers.Get().(*[relayBufferBytes]byte)
@@ -120,7 +119,7 @@ func (p *pump) Lend() []byte {
 	return p.buf
 }
 
-// TakeBack implements [socket.Lender].
+// TakeBack implements socket.Lender.
 func (p *pump) TakeBack() {
 	if p.lent != nil {
 		relayBuffers.Put(p.lent)
@@ -179,8 +178,8 @@ func (p *pump) read() (n int, err error) {
 	case p.held > 0 || p.more:
 		n, err = p.src.Read(p.Lend()[p.held:])
 		p.more = p.held+n == len(p.buf)
-	case p.socket != nil:
-		return p.socket.ReadLent(p)
+	case p.lender != nil:
+		return p.lender.ReadLent(p)
 	default:
 		if p.first == nil {
 			p.first = make([]byte, firstBytes)

@@ -14,6 +14,7 @@ import (
 	"xtokend/component"
 	"xtokend/internal/element"
 	"xtokend/internal/framing"
+	"xtokend/internal/socket"
 	"xtokend/internal/xmlsplit"
 )
 
@@ -82,21 +83,34 @@ func (c *wsConn) Authenticated(elementBytes int) {
 
 // Read implements component.Conn. After authentication it takes all messages that have come.
 func (c *wsConn) Read(p []byte) (n int, err error) {
+	if err := c.await(); err != nil {
+		return 0, err
+	}
 	for {
 		taken := copy(p[n:], c.unread)
 		c.unread = c.unread[taken:]
-		if n += taken; n == len(p) || n > 0 && !c.holdsUnit() {
+		if n += taken; n == len(p) || !c.holdsUnit() {
 			return n, nil
 		}
-		err, c.failed = c.failed, nil
-		if err == nil {
-			err = c.nextUnit()
-		}
-		if err != nil && n == 0 {
-			return 0, err
-		}
-		c.failed = err
+		c.failed = c.nextUnit()
 	}
+}
+
+// ReadLent is Read into a buffer that l lends when there is something to read.
+func (c *wsConn) ReadLent(l socket.Lender) (int, error) {
+	if err := c.await(); err != nil {
+		return 0, err
+	}
+	return c.Read(l.Lend())
+}
+
+// await waits until there is something unread.
+func (c *wsConn) await() (err error) {
+	err, c.failed = c.failed, nil
+	for err == nil && len(c.unread) == 0 {
+		err = c.nextUnit()
+	}
+	return err
 }
 
 // holdsUnit says whether there is more to read without waiting.
