@@ -108,10 +108,10 @@ func (f *Front) start(t *transport, settings *settings) {
 		return
 	}
 	f.sessions.Go(func() {
-		defer f.streams.remove(s)
-		defer cancel(nil)
-		defer s.recoverLoss()
-		s.serve(ctx)
+		s.serve(ctx, func() {
+			cancel(nil)
+			f.streams.remove(s)
+		})
 	})
 }
 

@@ -6,60 +6,86 @@ import (
 	"fmt"
 	"time"
 
+	"xtokend/internal/element"
 	"xtokend/internal/xmlsplit"
 )
 
-// relay passes bytes both ways until one side ends. Two pumps: this goroutine
-// reads the upstream and is the only one that writes to the client; a second
-// one reads the client.
-func (s *session) relay(ctx context.Context) error {
+// relay passes bytes both ways until one side ends. Two pumps: one goroutine reads the
+// upstream and is the only one that writes to the client; a second one reads the
+// client. It is made where there is stack to spare: both goroutines live on the 2 kB
+// that each begins with.
+type relay struct {
+	fromClient, toClient pump
+	detach               func() bool // from the context
+	down                 chan error  // what ended fromClient
+}
+
+func (s *session) newRelay(ctx context.Context) *relay {
 	client, server := s.transport.boundedConn, s.upstream
-	fromClient := &pump{
-		src: client, dst: server, pending: s.transport.reader.Buffered(), count: &s.relayed.fromClient,
-		scanner: xmlsplit.Scanner{Relay: true, Limits: xmlsplit.Limits{
-			ElementBytes: s.settings.limits.ElementBytes, Depth: s.settings.limits.ElementDepth}},
-	}
-	toClient := &pump{
-		src: server, dst: client, pending: s.toClient, count: &s.relayed.toClient,
-		scanner: xmlsplit.Scanner{Relay: true},
+	r := &relay{
+		fromClient: pump{
+			src: client, dst: server, pending: s.transport.reader.Buffered(), count: &s.relayed.fromClient,
+			scanner: xmlsplit.Scanner{Relay: true, Limits: xmlsplit.Limits{
+				ElementBytes: s.settings.limits.ElementBytes, Depth: s.settings.limits.ElementDepth}},
+		},
+		toClient: pump{
+			src: server, dst: client, pending: s.toClient, count: &s.relayed.toClient,
+			scanner: xmlsplit.Scanner{Relay: true},
+		},
+		detach: context.AfterFunc(ctx, s.interrupt),
+		down:   make(chan error, 1),
 	}
 	if s.transport.framed != nil {
-		toClient.whole = true
-		toClient.scanner.Limits.ElementBytes = s.settings.limits.UpstreamElementBytes
+		r.toClient.whole = true
+		r.toClient.scanner.Limits.ElementBytes = s.settings.limits.UpstreamElementBytes
 	}
 	s.transport.reader, s.toClient = nil, nil
-	fromClient.scanner.StartInside()
-	toClient.scanner.StartInside()
+	s.header = element.Header{} // no stanza is parsed any more
+	r.fromClient.scanner.StartInside()
+	r.toClient.scanner.StartInside()
 	client.setReadDeadline(time.Time{})
+	return r
+}
 
-	stop := func() {
-		client.interrupt()
-		server.interrupt()
-	}
-	defer context.AfterFunc(ctx, stop)()
-	down := make(chan error, 1)
-	go func() {
-		err := errPanicked
-		defer func() {
-			if errors.Is(err, errStreamEnd) || errors.Is(err, errSinkLost) {
-				// The upstream's own last words are still to come, in good time.
-				server.setReadDeadline(time.Now().Add(closeTimeout))
-			} else {
-				stop()
-			}
-			down <- err
-		}()
-		defer s.recoverPanic()
-		err = fromClient.run()
+// interrupt ends both pumps.
+func (s *session) interrupt() {
+	s.transport.interrupt()
+	s.upstream.interrupt()
+}
+
+// pass is the relay, from its beginning to its end.
+func (s *session) pass(ctx context.Context, r *relay) error {
+	defer r.detach()
+	go s.passDown(r)
+	up := r.toClient.run()
+	return s.passed(ctx, r, up)
+}
+
+// passDown runs the pump that reads the client.
+func (s *session) passDown(r *relay) {
+	err := errPanicked
+	defer func() {
+		if errors.Is(err, errStreamEnd) || errors.Is(err, errSinkLost) {
+			// The upstream's own last words are still to come, in good time.
+			s.upstream.setReadDeadline(time.Now().Add(closeTimeout))
+		} else {
+			s.interrupt()
+		}
+		r.down <- err
 	}()
-	up := toClient.run()
-	stop()
-	downEnd := <-down
+	defer s.recoverPanic()
+	err = r.fromClient.run()
+}
+
+// passed ends what the end of the pump that read the upstream has left.
+func (s *session) passed(ctx context.Context, r *relay, up error) error {
+	s.interrupt()
+	downEnd := <-r.down
 	if context.Cause(ctx) == errEnded && !errors.Is(downEnd, errStreamEnd) {
-		s.endUpstream(fromClient.torn || errors.Is(downEnd, errSinkLost), toClient)
+		s.endUpstream(r.fromClient.torn || errors.Is(downEnd, errSinkLost), &r.toClient)
 	}
 	err := relayEnd(downEnd, up)
-	if errors.Is(up, errSinkLost) || toClient.torn {
+	if errors.Is(up, errSinkLost) || r.toClient.torn {
 		return fmt.Errorf("%w: %w", errTorn, up)
 	}
 	if errors.Is(err, errClosedByClient) && !errors.Is(up, errStreamEnd) {

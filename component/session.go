@@ -56,14 +56,32 @@ type session struct {
 	relayed  struct{ fromClient, toClient atomic.Int64 } // bytes
 }
 
-// serve is the life of a session. Whatever ends it is told to the client as far
-// as that is due, and written to the log once, here.
-func (s *session) serve(ctx context.Context) {
+// serve is the life of a session, and calls done at its end. Whatever ends it is told
+// to the client as far as that is due, and written to the log once, in end. The relay
+// has a goroutine of its own: the stack that a login needs does not stay with it.
+func (s *session) serve(ctx context.Context, done func()) {
+	relaying := false
+	defer func() {
+		if !relaying {
+			done()
+		}
+	}()
+	defer s.recoverLoss()
 	growStack(0)
-	err := s.negotiate(ctx)
-	if err == nil {
-		err = s.relay(ctx)
+	if err := s.negotiate(ctx); err != nil {
+		s.end(ctx, err)
+		return
 	}
+	relaying = true
+	r := s.newRelay(ctx)
+	s.front.sessions.Go(func() {
+		defer done()
+		defer s.recoverLoss()
+		s.end(ctx, s.pass(ctx, r))
+	})
+}
+
+func (s *session) end(ctx context.Context, err error) {
 	if cause := context.Cause(ctx); cause != nil && !isFinal(err) {
 		err = cause
 	}
