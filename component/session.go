@@ -77,7 +77,9 @@ func (s *session) serve(ctx context.Context, done func()) {
 	s.front.sessions.Go(func() {
 		defer done()
 		defer s.recoverLoss()
-		s.end(ctx, s.pass(ctx, r))
+		err := s.pass(ctx, r)
+		growStack(0)
+		s.end(ctx, err)
 	})
 }
 

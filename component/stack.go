@@ -1,6 +1,7 @@
 package component
 
-// stackBytes is what a session needs until its stream is open, logging included.
+// stackBytes is what a session needs until its stream is open, and at its end, logging
+// included.
 const stackBytes = 8 << 10
 
 // growStack has the goroutine's stack grow to what the session will need while there is
