@@ -143,7 +143,6 @@ func (v *Verifier) Verify(ctx context.Context, name Name, token string) (Accepta
 type Receipt struct{ recorded replay.Receipt }
 
 // Wait returns nil when the use is as durable as the store promises, and else a *[Refusal]. The context bounds the wait.
-// It may be called once.
 func (r Receipt) Wait(ctx context.Context) error {
 	if r.recorded == nil {
 		return nil

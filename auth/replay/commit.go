@@ -7,27 +7,39 @@ import (
 	"slices"
 )
 
-// pending is a record on its way to disk; one of use and revocation is set.
-type pending struct {
-	file       *File
+// record is on its way to disk; one of use and revocation is set.
+type record struct {
 	use        *Use
 	revocation *Revocation
-	done       chan error // receives one value, and has room for it
+}
+
+// batch is what one write takes along.
+type batch struct {
+	file    *File
+	records []record
+	written chan struct{} // closed once err is set
+	err     error
+}
+
+// add is called with f.mu held.
+func (f *File) add(r record) *batch {
+	f.next.records = append(f.next.records, r)
+	return f.next
 }
 
 // Wait implements [Receipt].
-func (p *pending) Wait(ctx context.Context) error {
+func (b *batch) Wait(ctx context.Context) error {
 	select {
-	case err := <-p.done: // somebody else's write has taken it along
-		return err
+	case <-b.written: // somebody else has waited before
+		return b.err
 	default:
 	}
-	p.file.signal()
+	b.file.signal()
 	select {
-	case err := <-p.done:
-		return err
+	case <-b.written:
+		return b.err
 	case <-ctx.Done():
-		return fmt.Errorf("replay: %s: waiting for the disk: %w", p.file.path, ctx.Err())
+		return fmt.Errorf("replay: %s: waiting for the disk: %w", b.file.path, ctx.Err())
 	}
 }
 
@@ -37,19 +49,22 @@ func (f *File) commitLoop() {
 	defer close(f.done)
 	for range f.wake {
 		f.mu.Lock()
-		batch, closing := f.queue, f.closing
-		f.queue = nil
+		b, closing := f.next, f.closing
+		if len(b.records) > 0 {
+			f.next = f.newBatch()
+		}
 		grown := f.growth()
 		err := f.broken
 		f.mu.Unlock()
 		large := false
-		if err == nil && (len(batch) > 0 || closing && grown.any) {
-			err = f.commit(batch, grown)
-			f.settle(batch, grown, err)
+		if err == nil && (len(b.records) > 0 || closing && grown.any) {
+			err = f.commit(b.records, grown)
+			f.settle(b.records, grown, err)
 			large = err == nil && f.log.end >= f.rewriteAt
 		}
-		for _, p := range batch {
-			p.done <- err
+		if len(b.records) > 0 {
+			b.err = err
+			close(b.written)
 		}
 		if closing {
 			f.lastErr = err
@@ -60,6 +75,8 @@ func (f *File) commitLoop() {
 		}
 	}
 }
+
+func (f *File) newBatch() *batch { return &batch{file: f, written: make(chan struct{})} }
 
 // growth is what only ever grows, as far as it is not on disk yet.
 type growth struct {
@@ -93,19 +110,19 @@ func (g *growth) encode(e *encoder) {
 	}
 }
 
-func (p *pending) encode(e *encoder) {
-	if p.use != nil {
-		e.use(p.use.Domain, p.use.Step, &p.use.ID)
+func (r *record) encode(e *encoder) {
+	if r.use != nil {
+		e.use(r.use.Domain, r.use.Step, &r.use.ID)
 		return
 	}
-	e.revocation(p.revocation.Domain, p.revocation.Address, p.revocation.Through)
+	e.revocation(r.revocation.Domain, r.revocation.Address, r.revocation.Through)
 }
 
-func (f *File) commit(batch []*pending, grown growth) error {
+func (f *File) commit(records []record, grown growth) error {
 	err := f.log.append(func(e *encoder) {
 		grown.encode(e)
-		for _, p := range batch {
-			p.encode(e)
+		for i := range records {
+			records[i].encode(e)
 		}
 	})
 	if err == nil {
@@ -123,7 +140,7 @@ func (f *File) explain(err error) error {
 }
 
 // settle brings memory in line with what came of a commit.
-func (f *File) settle(batch []*pending, grown growth, err error) {
+func (f *File) settle(records []record, grown growth, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil {
@@ -136,9 +153,9 @@ func (f *File) settle(batch []*pending, grown growth, err error) {
 	if errors.Is(err, errDamaged) {
 		f.broken = err
 	}
-	for _, p := range batch {
-		if p.use != nil {
-			f.ledger.forget(p.use)
+	for _, r := range records {
+		if r.use != nil {
+			f.ledger.forget(r.use)
 		}
 		// A revocation that failed stays in force in memory: it is asked for again, or refuses too much.
 	}

@@ -15,7 +15,7 @@ type EarlyStore interface {
 // A Receipt is for a use that is on its way to where it is kept.
 type Receipt interface {
 	// Wait returns nil when the use is recorded as durably as the store promises. After any error its token must be
-	// refused. The context bounds the wait only. It may be called once.
+	// refused. The context bounds the wait only.
 	Wait(ctx context.Context) error
 }
 

@@ -42,13 +42,13 @@ type File struct {
 
 	mu       sync.Mutex // a leaf: never held over I/O
 	ledger   *ledger
-	queue    []*pending
+	next     *batch           // what the next write takes along
 	reach    int64            // of the ledger, as on disk
 	released map[string]spans // of each domain, as on disk
 	closing  bool
 	broken   error // the file was found damaged while in use; nothing is accepted any more
 
-	wake      chan struct{} // holds a token while the queue may have something, or the store closes
+	wake      chan struct{} // holds a token while somebody waits for the next batch, or the store closes
 	done      chan struct{} // closed when the committer has ended
 	closeOnce sync.Once
 	lastErr   error // of the last commit, set before done is closed
@@ -84,7 +84,7 @@ func OpenFile(path string, o FileOptions) (*File, error) {
 }
 
 func newFile(path string, o FileOptions) *File {
-	return &File{
+	f := &File{
 		path:        path,
 		boot:        o.BootID,
 		ledger:      newLedger(o.Max),
@@ -93,6 +93,8 @@ func newFile(path string, o FileOptions) *File {
 		done:        make(chan struct{}),
 		rewriteFrom: rewriteBytes,
 	}
+	f.next = f.newBatch()
+	return f
 }
 
 // kernelBootID returns "" where there is none to be had; then every unclean end counts as one before another boot.
@@ -135,9 +137,7 @@ func (f *File) UseEarly(ctx context.Context, u Use) (Receipt, error) {
 	if err := f.ledger.use(&u); err != nil {
 		return nil, err
 	}
-	p := &pending{file: f, use: &u, done: make(chan error, 1)}
-	f.queue = append(f.queue, p)
-	return p, nil
+	return f.add(record{use: &u}), nil
 }
 
 // Revoke implements [Store].
@@ -155,10 +155,9 @@ func (f *File) Revoke(ctx context.Context, r Revocation) error {
 		f.mu.Unlock()
 		return err
 	}
-	p := &pending{file: f, revocation: &r, done: make(chan error, 1)}
-	f.queue = append(f.queue, p)
+	b := f.add(record{revocation: &r})
 	f.mu.Unlock()
-	return p.Wait(ctx)
+	return b.Wait(ctx)
 }
 
 func checkName(name string) error {

@@ -40,11 +40,11 @@ func newSample(t testing.TB) sample {
 		}
 		s.uses = append(s.uses, u)
 		grown := f.growth()
-		add(f.commit([]*pending{{use: &u}}, grown))
+		add(f.commit([]record{{use: &u}}, grown))
 		f.settle(nil, grown, nil)
 	}
 	r := Revocation{Domain: "example.org", Address: "bob", Through: testStep + 3}
-	add(f.commit([]*pending{{revocation: &r}}, growth{}))
+	add(f.commit([]record{{revocation: &r}}, growth{}))
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
