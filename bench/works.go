@@ -36,18 +36,15 @@ func allWorks(o options) []work {
 	if o.modules != "" {
 		every = append(every, modulesSubject, stockSubject)
 	}
-	except := func(left ...subject) []subject {
-		return slices.DeleteFunc(slices.Clone(every), func(s subject) bool { return slices.Contains(left, s) })
-	}
 	relayed := []subject{frontSubject, haproxySubject, directSubject}
 	return slices.Concat(
 		[]work{
 			login("tcp", loginWorkers, every),
 			login("starttls", loginWorkers, []subject{hostSubject, frontSubject, directSubject}),
-			login("tls", loginWorkers, except(memorySubject)),
-			login("ws", loginWorkers, except(memorySubject)),
+			login("tls", loginWorkers, every),
+			login("ws", loginWorkers, every),
 			login("bosh", loginWorkers, []subject{hostSubject, frontSubject, haproxySubject, directSubject}),
-			login("tcp", 32, []subject{hostSubject, frontSubject, directSubject}),
+			login("tcp", 32, []subject{hostSubject, memorySubject, frontSubject, directSubject}),
 			relay("tcp", relayPairs, relayWindow, relayed),
 			relay("tcp", 1, 1, relayed),
 			relay("ws", relayPairs, relayWindow, relayed),
