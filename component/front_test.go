@@ -303,3 +303,37 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		}
 	}
 }
+
+// … nor does it leave one behind that ends never, and counts against limits.
+func TestAPanicLeavesNoSession(t *testing.T) {
+	e := &fronttest.Echo{}
+	sc := &scene{upstream: e}
+	sc.start(t)
+	sc.tcp = sc.listen(t, "127.0.0.1:0", func(l net.Listener) error { return sc.front.Serve(panickingListener{l}) })
+	c := sc.dial(t, "tcp")
+	c.login(sc, "alice")
+	c.expectEOF()
+	e.Ends()
+	sc.panics = 1
+	sc.shutdown(t)
+	if sessions := sc.front.Sessions(); len(sessions) != 0 {
+		t.Errorf("after the shutdown there are %v", sessions)
+	}
+}
+
+// panickingListener accepts connections with a fault that they show when the relay begins.
+type panickingListener struct{ net.Listener }
+
+func (l panickingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return panickingConn{conn}, err
+}
+
+type panickingConn struct{ net.Conn }
+
+func (c panickingConn) SetReadDeadline(t time.Time) error {
+	if t.IsZero() {
+		panic("a fault")
+	}
+	return c.Conn.SetReadDeadline(t)
+}

@@ -72,8 +72,8 @@ func (s *session) serve(ctx context.Context, done func()) {
 		s.end(ctx, err)
 		return
 	}
-	relaying = true
 	r := s.newRelay(ctx)
+	relaying = true
 	s.front.sessions.Go(func() {
 		defer done()
 		defer s.recoverLoss()
