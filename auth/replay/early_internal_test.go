@@ -39,15 +39,19 @@ func TestEarlyUsesShareAWrite(t *testing.T) {
 	}
 }
 
-// What nobody waits for is written at the end.
+// What nobody waits for is written at the end, and who waits later is told so.
 func TestCloseWritesWhatNobodyWaitsFor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "replay.db")
 	f := openTest(t, path)
-	if _, err := f.UseEarly(context.Background(), testUse(1, testStep)); err != nil {
+	receipt, err := f.UseEarly(context.Background(), testUse(1, testStep))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if err := receipt.Wait(context.Background()); err != nil {
+		t.Errorf("after Close: %v", err)
 	}
 	wantErr(t, openTest(t, path), testUse(1, testStep), ErrReplayed)
 }
