@@ -25,7 +25,7 @@ const (
 	relayWindow  = 32
 	idleRate     = 500 // sessions a second
 	idleHold     = 15 * time.Second
-	idleBefore   = 500 // logins
+	idleBefore   = 500 // sessions
 	agingLogins  = 30 * time.Second
 	agingRelays  = 3 // before and after
 	maxUsers     = 2000

@@ -58,7 +58,7 @@ func parseConfig(mode string, args []string) (*config, error) {
 	fs.StringVar(&c.messageType, "message-type", "headline", "relay: of the messages (servers archive chat, not headline)")
 	fs.Float64Var(&c.rate, "rate", 200, "idle: new sessions a second")
 	fs.IntVar(&c.before, "before", 0,
-		"idle: so many logins come before the first reading, so that it has what a server loads and keeps once")
+		"idle: so many sessions are held before the first reading, so that it has what a server needs once")
 	fs.DurationVar(&c.hold, "hold", 10*time.Second, "idle: how long sessions are held before the reading")
 	pids := fs.String("pid", "", "the servers' process ids, with commas between, for CPU time and memory")
 	if err := fs.Parse(args); err != nil {

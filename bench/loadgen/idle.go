@@ -42,13 +42,13 @@ func runIdle(cfg *config) (*result.Run, error) {
 		}
 		return nil
 	}
-	s := &idlers{cfg: cfg}
+	s := &idlers{cfg: cfg, pongs: make(chan struct{}, cfg.before+cfg.n)}
 	defer s.close()
 	if cfg.before > 0 {
 		s.openAll(cfg.before)
-		s.close()
-		time.Sleep(afterClose)
+		time.Sleep(cfg.hold)
 	}
+	before := len(s.clients)
 	err := look(func(m *result.Memory) *int64 { return &m.Before })
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func runIdle(cfg *config) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := report(from, to, len(s.clients))
+	run := report(from, to, len(s.clients)-before)
 	run.Idle = &result.Idle{Hold: cfg.hold.Seconds(), Memory: memory}
 	if err := look(func(m *result.Memory) *int64 { return &m.Opened }); err != nil {
 		return nil, err
@@ -89,9 +89,9 @@ func runIdle(cfg *config) (*result.Run, error) {
 	return run, nil
 }
 
-// openAll logs in n times at the rate, and has a reader for each session.
+// openAll logs in n more at the rate, and has a reader for each session.
 func (s *idlers) openAll(n int) {
-	s.pongs = make(chan struct{}, n)
+	first := len(s.clients)
 	due := time.NewTicker(time.Duration(float64(time.Second) / s.cfg.rate))
 	defer due.Stop()
 	var workers sync.WaitGroup
@@ -100,7 +100,7 @@ func (s *idlers) openAll(n int) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				<-due.C
-				c, err := login(s.cfg, s.cfg.user(int(i)))
+				c, err := login(s.cfg, s.cfg.user(first+int(i)))
 				if err != nil {
 					s.failed.add(kind(err))
 					continue
