@@ -111,6 +111,7 @@ func (f *Front) Panics() int64 { return f.panics.Load() }
 func (f *Front) Shutdown(ctx context.Context) error {
 	f.mu.Lock()
 	f.cancel(errShutdown)
+	f.streams.interruptRelays()
 	for l := range f.listeners {
 		l.Close()
 	}

@@ -89,10 +89,10 @@ func (f *Front) accept(l net.Listener, wrap func(net.Conn, *settings) *transport
 
 // start serves one connection in a goroutine of its own, if it is admitted.
 func (f *Front) start(t *transport, settings *settings) {
-	ctx, cancel := context.WithCancelCause(f.ctx)
+	ctx, cancel := context.WithCancel(f.ctx)
 	s := &session{front: f, transport: t, settings: settings, cancel: cancel, began: f.now(), address: t.address}
 	if s.verdict = f.streams.add(s, t.mayBeProxied()); s.verdict == dropped {
-		cancel(nil)
+		cancel()
 		t.Close()
 		if omitted, ok := f.storms.Allow("dropped"); ok {
 			f.log.Warn("connections beyond the limits are closed without a word", "limit", s.limit, "address", s.address.String(), "similar_lines_omitted", omitted)
@@ -103,15 +103,12 @@ func (f *Front) start(t *transport, settings *settings) {
 	defer f.mu.Unlock()
 	if f.closed() { // Shutdown waits for no session begun after it
 		f.streams.remove(s)
-		cancel(nil)
+		cancel()
 		t.Close()
 		return
 	}
 	f.sessions.Go(func() {
-		s.serve(ctx, func() {
-			cancel(nil)
-			f.streams.remove(s)
-		})
+		s.serve(ctx, func() { f.streams.remove(s) })
 	})
 }
 

@@ -40,7 +40,7 @@ func (s *session) openStream() error {
 	if err != nil {
 		return err
 	}
-	s.header = h
+	s.header = &h
 	switch {
 	case bytes.HasSuffix(unit, []byte("/>")): // a stream that ends where it begins
 		return fail(stream.BadFormat, "")

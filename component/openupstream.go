@@ -112,7 +112,7 @@ func (s *session) upstreamHeader() []byte {
 		b = append(b, element.Escape(s.header.Lang)...)
 	}
 	b = append(b, '\'')
-	b = appendDeclarations(b, s.header)
+	b = appendDeclarations(b, *s.header)
 	return append(b, '>')
 }
 

@@ -73,7 +73,7 @@ func (r *registry) add(s *session, provisional bool) admission {
 		victim := r.unauthenticated.Victim().Value
 		r.release(victim)
 		r.reached(limitUnauthenticated)
-		victim.cancel(errDisplaced)
+		victim.stop(errDisplaced)
 	}
 	return admitted
 }

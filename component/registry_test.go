@@ -9,7 +9,7 @@ import (
 
 // arrive adds a connection of address, and returns it with what it was told.
 func arrive(r *registry, address string) (*session, admission) {
-	_, cancel := context.WithCancelCause(context.Background())
+	_, cancel := context.WithCancel(context.Background())
 	s := &session{address: netip.MustParseAddr(address), cancel: cancel}
 	s.verdict = r.add(s, false)
 	return s, s.verdict
@@ -74,7 +74,7 @@ func TestClientsOfAProxyAreCountedByTheirOwnAddress(t *testing.T) {
 	reached := map[string]int{}
 	r := newRegistry(Limits{StreamsPerAddress: 1, Unauthenticated: 4}.withDefaults(), func(limit string) { reached[limit]++ })
 	through := func(address string) (*session, admission) {
-		s := &session{address: netip.MustParseAddr("192.0.2.254"), cancel: func(error) {}}
+		s := &session{address: netip.MustParseAddr("192.0.2.254"), cancel: func() {}}
 		if s.verdict = r.add(s, true); s.verdict != admitted {
 			t.Fatalf("the proxy gets %v", s.verdict)
 		}
@@ -102,7 +102,7 @@ func TestClientsOfAProxyAreCountedByTheirOwnAddress(t *testing.T) {
 // A connection that was displaced before it said whose it is has no place.
 func TestDisplacedBeforeItIsKnown(t *testing.T) {
 	r := newRegistry(Limits{StreamsPerAddress: 1, Unauthenticated: 1}.withDefaults(), func(string) {})
-	s := &session{address: netip.MustParseAddr("192.0.2.254"), cancel: func(error) {}}
+	s := &session{address: netip.MustParseAddr("192.0.2.254"), cancel: func() {}}
 	s.verdict = r.add(s, true)
 	other, _ := arrive(r, "192.0.2.1")
 	r.identify(s, netip.MustParseAddr("203.0.113.1"))

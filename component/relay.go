@@ -1,12 +1,10 @@
 package component
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
-	"xtokend/internal/element"
 	"xtokend/internal/xmlsplit"
 )
 
@@ -16,11 +14,10 @@ import (
 // that each begins with.
 type relay struct {
 	fromClient, toClient pump
-	detach               func() bool // from the context
-	down                 chan error  // what ended fromClient
+	down                 chan error // what ended fromClient
 }
 
-func (s *session) newRelay(ctx context.Context) *relay {
+func (s *session) newRelay() *relay {
 	client, server := s.transport.boundedConn, s.upstream
 	r := &relay{
 		fromClient: pump{
@@ -32,18 +29,20 @@ func (s *session) newRelay(ctx context.Context) *relay {
 			src: server, dst: client, pending: s.toClient, count: &s.relayed.toClient,
 			scanner: xmlsplit.Scanner{Relay: true},
 		},
-		detach: context.AfterFunc(ctx, s.interrupt),
-		down:   make(chan error, 1),
+		down: make(chan error, 1),
 	}
 	if s.transport.framed != nil {
 		r.toClient.whole = true
 		r.toClient.scanner.Limits.ElementBytes = s.settings.limits.UpstreamElementBytes
 	}
 	s.transport.reader, s.toClient = nil, nil
-	s.header = element.Header{} // no stanza is parsed any more
+	s.header = nil // no stanza is parsed any more
 	r.fromClient.scanner.StartInside()
 	r.toClient.scanner.StartInside()
 	client.setReadDeadline(time.Time{})
+	if s.relaying.Store(true); s.stopped() != nil { // before stop could see that it relays
+		s.interrupt()
+	}
 	return r
 }
 
@@ -54,11 +53,11 @@ func (s *session) interrupt() {
 }
 
 // pass is the relay, from its beginning to its end.
-func (s *session) pass(ctx context.Context, r *relay) error {
-	defer r.detach()
+func (s *session) pass(r *relay) error {
+	defer s.relaying.Store(false)
 	go s.passDown(r)
 	up := r.toClient.run()
-	return s.passed(ctx, r, up)
+	return s.passed(r, up)
 }
 
 // passDown runs the pump that reads the client.
@@ -78,10 +77,10 @@ func (s *session) passDown(r *relay) {
 }
 
 // passed ends what the end of the pump that read the upstream has left.
-func (s *session) passed(ctx context.Context, r *relay, up error) error {
+func (s *session) passed(r *relay, up error) error {
 	s.interrupt()
 	downEnd := <-r.down
-	if context.Cause(ctx) == errEnded && !errors.Is(downEnd, errStreamEnd) {
+	if s.stopped() == errEnded && !errors.Is(downEnd, errStreamEnd) {
 		s.endUpstream(r.fromClient.torn || errors.Is(downEnd, errSinkLost), &r.toClient)
 	}
 	err := relayEnd(downEnd, up)

@@ -17,12 +17,14 @@ import (
 
 // session is one client connection, from accept to close. Its goroutine owns
 // the transport and the upstream connection and closes both; other goroutines
-// may only call cancel.
+// may only call stop.
 type session struct {
 	front     *Front
 	transport *transport
-	settings  *settings // of the last stream that began, or attempt to log in
-	cancel    context.CancelCauseFunc
+	settings  *settings             // of the last stream that began, or attempt to log in
+	cancel    context.CancelFunc    // the negotiation
+	cause     atomic.Pointer[error] // of stop
+	relaying  atomic.Bool
 	began     time.Time
 	verdict   admission
 	limit     string // that the verdict is for
@@ -40,8 +42,8 @@ type session struct {
 	transportName  string // once authenticated
 
 	// Of the current stream.
-	header   element.Header // the client's
-	answered bool           // our header was sent
+	header   *element.Header // the client's; nil in the relay
+	answered bool            // our header was sent
 	domain   *Domain
 
 	// Of the authentication.
@@ -67,27 +69,51 @@ func (s *session) serve(ctx context.Context, done func()) {
 		}
 	}()
 	defer s.recoverLoss()
+	defer s.cancel()
 	growStack(0)
 	if err := s.negotiate(ctx); err != nil {
-		s.end(ctx, err)
+		s.end(err)
 		return
 	}
-	r := s.newRelay(ctx)
+	r := s.newRelay()
 	relaying = true
 	s.front.sessions.Go(func() {
 		defer done()
 		defer s.recoverLoss()
-		err := s.pass(ctx, r)
+		err := s.pass(r)
 		growStack(0)
-		s.end(ctx, err)
+		s.end(err)
 	})
 }
 
-func (s *session) end(ctx context.Context, err error) {
-	if cause := context.Cause(ctx); cause != nil && !isFinal(err) {
+func (s *session) end(err error) {
+	if cause := s.stopped(); cause != nil && !isFinal(err) {
 		err = cause
 	}
 	s.close(err)
+}
+
+// stop ends the session from another goroutine. The context is for the negotiation; a
+// relay is told by its connections, since a context that is watched would cost an idle
+// session 900 bytes.
+func (s *session) stop(cause error) {
+	s.cause.CompareAndSwap(nil, &cause)
+	s.cancel()
+	s.interruptRelay()
+}
+
+// stopped says why the session was to end, by stop or with the front; nil if it was not.
+func (s *session) stopped() error {
+	if cause := s.cause.Load(); cause != nil {
+		return *cause
+	}
+	return context.Cause(s.front.ctx)
+}
+
+func (s *session) interruptRelay() {
+	if s.relaying.Load() {
+		go s.interrupt()
+	}
 }
 
 // negotiate leads from the first byte to a stream at the upstream.
@@ -177,7 +203,7 @@ func (s *session) nextElement() (element.Element, error) {
 	case kind != xmlsplit.Element:
 		return element.Element{}, fail(stream.NotWellFormed, "")
 	}
-	return element.Parse(unit, s.header)
+	return element.Parse(unit, *s.header)
 }
 
 // recoverLoss is recoverPanic for the session's own goroutine, which writes the

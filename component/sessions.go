@@ -92,12 +92,21 @@ func (r *registry) endSessions(user jid.JID) (n int) {
 		if s.claimed != bareJID {
 			continue
 		}
-		s.cancel(errEnded)
+		s.stop(errEnded)
 		if s.authenticated {
 			n++
 		}
 	}
 	return n
+}
+
+// interruptRelays has all sessions look at their contexts.
+func (r *registry) interruptRelays() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for e := r.named.Front(); e != nil; e = e.Next() {
+		e.Value.(*session).interruptRelay()
+	}
 }
 
 // claim says whom s claims to be from now on, "" for nobody. Only s's own
