@@ -124,7 +124,7 @@ func (l *lab) newProsody(ctx context.Context, s subject) (*prosodyServer, error)
 	}
 	if complaint := moduleError(server.Log()); complaint != "" {
 		server.Kill()
-		return nil, fmt.Errorf("Prosody does not load the modules, see bench/README.md for what -modules must hold: %s", complaint)
+		return nil, fmt.Errorf("the modules are not loaded, see bench/README.md for what -modules must hold: %s", complaint)
 	}
 	return &prosodyServer{server, web}, nil
 }
