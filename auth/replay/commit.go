@@ -50,19 +50,20 @@ func (f *File) commitLoop() {
 	for range f.wake {
 		f.mu.Lock()
 		b, closing := f.next, f.closing
-		if len(b.records) > 0 {
+		records := b.records // none: b goes on gathering
+		if len(records) > 0 {
 			f.next = f.newBatch()
 		}
 		grown := f.growth()
 		err := f.broken
 		f.mu.Unlock()
 		large := false
-		if err == nil && (len(b.records) > 0 || closing && grown.any) {
-			err = f.commit(b.records, grown)
-			f.settle(b.records, grown, err)
+		if err == nil && (len(records) > 0 || closing && grown.any) {
+			err = f.commit(records, grown)
+			f.settle(records, grown, err)
 			large = err == nil && f.log.end >= f.rewriteAt
 		}
-		if len(b.records) > 0 {
+		if len(records) > 0 {
 			b.err = err
 			close(b.written)
 		}
